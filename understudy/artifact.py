@@ -1,0 +1,347 @@
+"""Typed directories: what a stage makes and what the next one reads.
+
+An artifact is a directory with an `artifact.json` that explains it: kind, resolved config, parents by content hash, seed,
+versions, metrics and the SHA-256 of every file. It appears whole or not at all: files are written under a temporary name
+beside the target, synced, and renamed into place.
+
+    with artifact.writing(path, kind="corpus", config=config, parents=[...], seed=0) as draft:
+        (draft.path / "train.parquet").write_bytes(...)
+        draft.metrics["rows"] = 3
+    corpus = artifact.open(path, kind="corpus")
+
+`draft.scratch` is a directory that outlives a killed process: a stage keeps its checkpoints there and finds them again
+when the same work (same fingerprint) is started anew. It is emptied when the fingerprint differs and removed on success.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from understudy.config import Config, Ref, digest
+from understudy.errors import ArtifactError
+
+__all__ = ["MANIFEST", "Artifact", "CorpusRef", "Draft", "EncoderRef",  "ModelRef", "NluRef", "ShardsRef", "TokenizerRef", "Kind", "Manifest", "Parent", "fingerprint", "open", "peek", "writing"]
+
+Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report"]
+MANIFEST = "artifact.json"
+SCHEMA = 1
+
+
+class Parent(Config):
+    """An artifact another one was made from."""
+
+    path: str
+    kind: Kind
+    hash: str
+
+
+class File(Config):
+    """Size in bytes and SHA-256 of one file of an artifact."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(Config):
+    """The contents of `artifact.json`."""
+
+    kind: Kind
+    schema_: int = Field(alias="schema")
+    config: dict[str, Any]
+    parents: dict[str, Parent]
+    fingerprint: str
+    seed: int
+    tokenizer: str | None = None
+    versions: dict[str, str]
+    metrics: dict[str, Any]
+    seconds: float
+    files: dict[str, File]
+
+    @property
+    def hash(self) -> str:
+        """Content hash: of the kind and of every file, not of when, where or how long."""
+        return digest([self.kind, {name: file.sha256 for name, file in self.files.items()}])
+
+
+class CorpusRef(Ref):
+    kinds = ("corpus",)
+
+
+class TokenizerRef(Ref):
+    kinds = ("tokenizer",)
+
+
+class ShardsRef(Ref):
+    kinds = ("shards",)
+
+
+class EncoderRef(Ref):
+    kinds = ("encoder",)
+
+
+class NluRef(Ref):
+    kinds = ("nlu",)
+
+
+class ModelRef(Ref):
+    """Anything that parses utterances: a fine-tuned model or its exported runtime."""
+
+    kinds = ("nlu", "runtime")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An opened artifact: where it stands and what it says of itself."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def kind(self) -> Kind:
+        return self.manifest.kind
+
+    @property
+    def hash(self) -> str:
+        return self.manifest.hash
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        return self.manifest.metrics
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        return self.manifest.config
+
+
+@dataclass
+class Draft:
+    """An artifact being written. Files go under `path`; `metrics` and `tokenizer` go into the manifest."""
+
+    path: Path
+    scratch: Path
+    metrics: dict[str, Any] = field(default_factory=dict)
+    tokenizer: str | None = None
+
+
+def fingerprint(kind: Kind, config: Mapping[str, Any], parents: Mapping[str, Parent], seed: int) -> str:
+    """What identifies a piece of work before it is done: equal fingerprints promise equal results."""
+    return digest([SCHEMA, kind, config, {name: parent.hash for name, parent in parents.items()}, seed])
+
+
+def peek(path: Path) -> Manifest | None:
+    """The manifest at `path` without checking any file, or None where no readable artifact stands."""
+    try:
+        return Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def open(path: Path | str, *, kind: Kind | Sequence[Kind] | None = None) -> Artifact:
+    """The artifact at `path`, with every file checked against its recorded hash.
+
+    Raises ArtifactError where it is missing, foreign, of another kind, truncated, altered or of an unknown schema.
+    """
+    path = Path(path)
+    wanted = [kind] if isinstance(kind, str) else list(kind) if kind else []
+    expected = f"a directory with {MANIFEST}" + (f" of kind {' or '.join(wanted)}" if wanted else "")
+    if not path.is_dir():
+        raise ArtifactError(
+            "there is no such artifact", where=path, got="a file" if path.exists() else "nothing", wanted=expected
+        )
+    try:
+        raw = (path / MANIFEST).read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"this directory is not an artifact: {MANIFEST} cannot be read", where=path, got=error.strerror, wanted=expected
+        ) from None
+    try:
+        schema = json.loads(raw).get("schema")
+        manifest = Manifest.model_validate_json(raw) if schema == SCHEMA else None
+    except (ValueError, AttributeError) as error:
+        raise ArtifactError(
+            "the manifest is damaged", where=path / MANIFEST, got=str(error).splitlines()[0], wanted="what understudy wrote"
+        ) from None
+    if manifest is None:
+        raise ArtifactError(
+            "the manifest has another schema",
+            where=path / MANIFEST,
+            got=schema,
+            wanted=SCHEMA,
+            hint="Make the artifact again with this version",
+        )
+    if wanted and manifest.kind not in wanted:
+        raise ArtifactError("this artifact is of another kind", where=path, got=manifest.kind, wanted=" or ".join(wanted))
+    for name, file in manifest.files.items():
+        _check_file(path / name, file)
+    return Artifact(path, manifest)
+
+
+def _check_file(path: Path, recorded: File) -> None:
+    again = "Restore the file, or delete the artifact and run its stage again"
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise ArtifactError("a file of this artifact is missing", where=path, hint=again) from None
+    if size != recorded.size:
+        what = "truncated" if size < recorded.size else "altered"
+        raise ArtifactError(
+            f"a file of this artifact was {what}", where=path, got=f"{size} bytes", wanted=f"{recorded.size} bytes", hint=again
+        )
+    found = _sha256(path)
+    if found != recorded.sha256:
+        raise ArtifactError(
+            "a file of this artifact was altered",
+            where=path,
+            got=f"sha256 {found[:12]}…",
+            wanted=f"{recorded.sha256[:12]}…",
+            hint=again,
+        )
+
+
+@contextmanager
+def writing(
+    path: Path | str,
+    *,
+    kind: Kind,
+    config: Mapping[str, Any],
+    parents: Mapping[str, Artifact] | None = None,
+    seed: int = 0,
+) -> Iterator[Draft]:
+    """Write an artifact at `path`, replacing what stands there only once the new one is whole.
+
+    Raises ArtifactError where another process is writing the same artifact, where something foreign stands at `path`, or
+    where the disk is full or not writable. On any exception nothing of the draft remains but its scratch directory.
+    """
+    path = Path(path).absolute()
+    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ArtifactError(
+            "something that is not an artifact stands here", where=path, hint="Choose another directory or move it away"
+        )
+    lineage = {name: Parent(path=_relative(a.path, path.parent), kind=a.kind, hash=a.hash) for name, a in (parents or {}).items()}
+    mark = fingerprint(kind, config, lineage, seed)
+    temporary, scratch = path.parent / f".{path.name}.tmp", path.parent / f".{path.name}.scratch"
+    started = time.monotonic()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent / f".{path.name}.lock", path):
+            _prepare(temporary, scratch, mark)
+            draft = Draft(temporary, scratch)
+            try:
+                yield draft
+                manifest = Manifest(
+                    kind=kind,
+                    schema=SCHEMA,
+                    config=dict(config),
+                    parents=lineage,
+                    fingerprint=mark,
+                    seed=seed,
+                    tokenizer=draft.tokenizer,
+                    versions=_versions(),
+                    metrics=draft.metrics,
+                    seconds=round(time.monotonic() - started, 3),
+                    files=_hash_all(temporary),
+                )
+                _write_synced(temporary / MANIFEST, manifest.model_dump_json(by_alias=True, indent=2).encode())
+                _replace(temporary, path)
+                shutil.rmtree(scratch, ignore_errors=True)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise ArtifactError(
+            "the artifact could not be written",
+            where=path,
+            got=f"{error.strerror or error} ({error.filename})" if error.filename else error.strerror or error,
+            hint="Free some space or choose a directory you may write to; what stood there before is untouched",
+        ) from error
+
+
+@contextmanager
+def _locked(lock: Path, target: Path) -> Iterator[None]:
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArtifactError(
+                "another process is writing this artifact",
+                where=target,
+                hint="Wait for it to end, or give this run a directory of its own (artifacts=DIR)",
+            ) from None
+        yield
+
+
+def _prepare(temporary: Path, scratch: Path, mark: str) -> None:
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    stamp = scratch / "fingerprint"
+    if scratch.exists() and (not stamp.exists() or stamp.read_text() != mark):
+        shutil.rmtree(scratch)
+    if not scratch.exists():
+        scratch.mkdir()
+        stamp.write_text(mark)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Rename into place. A kill between the two renames leaves the old artifact under `.NAME.old`, which is removed next time."""
+    old = path.parent / f".{path.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    temporary.rename(path)
+    _sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _hash_all(root: Path) -> dict[str, File]:
+    files = {}
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        _sync(path)
+        files[path.relative_to(root).as_posix()] = File(size=path.stat().st_size, sha256=_sha256(path))
+    return files
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _relative(path: Path, start: Path) -> str:
+    return os.path.relpath(path.absolute(), start)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("understudy", "torch", "numpy", "tokenizers", "onnxruntime"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

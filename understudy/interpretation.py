@@ -1,0 +1,127 @@
+"""What an utterance means: intent and slots, as gold label or as prediction.
+
+A slot is a name over a span of characters of the utterance as it was given, end exclusive. Models see words, so slots
+become BIO tags over words and come back as spans. MASSIVE's bracketed form, `wake me at [time : nine am]`, is read and
+written here too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from understudy.errors import DataError
+
+__all__ = ["OUTSIDE", "Interpretation", "Slot", "annotate", "parse_annotation", "slots_to_tags", "tags_to_slots"]
+
+OUTSIDE = "O"
+_BRACKET = re.compile(r"\[\s*([^\[\]:]+?)\s*:\s*([^\[\]]*?)\s*\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A named span of characters: `value` is `text[start:end]`."""
+
+    name: str
+    value: str
+    start: int
+    end: int
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """Intent, domain and slots of one utterance. Gold labels have confidence 1."""
+
+    text: str
+    intent: str
+    slots: tuple[Slot, ...] = ()
+    domain: str = ""
+    confidence: float = 1.0
+    locale: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary: text, intent, confidence, domain, slots (name, value, start, end, confidence)."""
+        return {
+            "text": self.text,
+            "intent": self.intent,
+            "confidence": round(self.confidence, 4),
+            "domain": self.domain,
+            "slots": [
+                {"name": s.name, "value": s.value, "start": s.start, "end": s.end, "confidence": round(s.confidence, 4)}
+                for s in self.slots
+            ],
+        }
+
+    def __str__(self) -> str:
+        return f"{self.intent}({', '.join(f'{s.name}={s.value!r}' for s in self.slots)})"
+
+
+def parse_annotation(annotated: str, *, where: object = None) -> tuple[str, tuple[Slot, ...]]:
+    """Text and slots of a bracketed annotation such as `wake me at [time : nine am]`.
+
+    Raises DataError for brackets that do not pair, nest or hold no name.
+    """
+    text, slots, at = "", [], 0
+    for match in _BRACKET.finditer(annotated):
+        text += annotated[at : match.start()]
+        name, value = match.group(1), match.group(2)
+        slots.append(Slot(name, value, len(text), len(text) + len(value)))
+        text += value
+        at = match.end()
+    text += annotated[at:]
+    if "[" in text or "]" in text:
+        raise DataError(
+            "a slot annotation is malformed",
+            where=where,
+            got=annotated[:200],
+            wanted="[name : value] with paired, unnested brackets",
+        )
+    return text, tuple(slots)
+
+
+def annotate(interpretation: Interpretation) -> str:
+    """The utterance with its slots in brackets: the inverse of `parse_annotation`."""
+    parts, at = [], 0
+    for slot in sorted(interpretation.slots, key=lambda s: s.start):
+        parts += [interpretation.text[at : slot.start], f"[{slot.name} : {interpretation.text[slot.start : slot.end]}]"]
+        at = slot.end
+    return "".join([*parts, interpretation.text[at:]])
+
+
+def slots_to_tags(spans: Sequence[tuple[int, int]], slots: Sequence[Slot]) -> list[str]:
+    """BIO tags over words, given each word's (start, end) in the text the slots are over.
+
+    A word belongs to the slot that covers more of it than any other does; words that no slot touches are outside.
+    """
+    tags, previous = [], None
+    for start, end in spans:
+        overlaps = [(min(end, s.end) - max(start, s.start), -index) for index, s in enumerate(slots)]
+        covered, negative = max(overlaps, default=(0, 0))
+        slot = slots[-negative] if covered > 0 else None
+        tags.append(OUTSIDE if slot is None else f"I-{slot.name}" if slot is previous else f"B-{slot.name}")
+        previous = slot
+    return tags
+
+
+def tags_to_slots(
+    text: str, spans: Sequence[tuple[int, int]], tags: Sequence[str], confidences: Sequence[float] | None = None
+) -> tuple[Slot, ...]:
+    """Slots over `text` from one BIO tag per word; an I- tag that continues nothing starts a slot.
+
+    A slot's confidence is the least of its words' confidences.
+    """
+    slots: list[Slot] = []
+    open_name: str | None = None
+    for index, ((start, end), tag) in enumerate(zip(spans, tags, strict=True)):
+        prefix, _, name = tag.partition("-")
+        confidence = confidences[index] if confidences is not None else 1.0
+        if prefix == "I" and name == open_name:
+            last = slots[-1]
+            slots[-1] = replace(last, value=text[last.start : end], end=end, confidence=min(last.confidence, confidence))
+        elif prefix in ("B", "I"):
+            slots.append(Slot(name, text[start:end], start, end, confidence))
+        open_name = name if prefix in ("B", "I") else None
+    return tuple(slots)

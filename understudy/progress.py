@@ -1,0 +1,56 @@
+"""Progress of long work: a bar on a terminal, plain log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ["progress"]
+
+log = logging.getLogger(__name__)
+LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def progress(label: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """Yields `advance(n=1, note="")`, to be called as work gets done.
+
+    Args:
+        label: what is being done, e.g. "teacher".
+        total: how many units there are, None where unknown.
+    """
+    if sys.stderr.isatty():
+        with _bar(label, total) as advance:
+            yield advance
+        return
+    done, started, spoke = 0, time.monotonic(), time.monotonic()
+
+    def advance(n: int = 1, note: str = "") -> None:
+        nonlocal done, spoke
+        done += n
+        if time.monotonic() - spoke >= LINE_EVERY_S:
+            spoke = time.monotonic()
+            of = f"/{total}" if total else ""
+            log.info("%s %d%s %s (%.0f s)", label, done, of, note, spoke - started)
+
+    yield advance
+
+
+@contextmanager
+def _bar(label: str, total: int | None) -> Iterator[Callable[..., None]]:
+    columns = (
+        TextColumn("{task.description:<16}"), BarColumn(bar_width=32), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total, note="")
+
+        def advance(n: int = 1, note: str = "") -> None:
+            bar.update(task, advance=n, **({"note": note} if note else {}))
+
+        yield advance
