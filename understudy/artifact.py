@@ -34,7 +34,25 @@ from pydantic import Field, ValidationError
 from understudy.config import Config, Ref, digest
 from understudy.errors import ArtifactError
 
-__all__ = ["MANIFEST", "Artifact", "CorpusRef", "Draft", "EncoderRef",  "ModelRef", "NluRef", "ShardsRef", "TokenizerRef", "Kind", "Manifest", "Parent", "fingerprint", "open", "peek", "writing"]
+__all__ = [
+    "MANIFEST",
+    "Artifact",
+    "CorpusRef",
+    "Draft",
+    "EncoderRef",
+    "Kind",
+    "Manifest",
+    "ModelRef",
+    "NluRef",
+    "Parent",
+    "ShardsRef",
+    "TokenizerRef",
+    "fingerprint",
+    "interrupted",
+    "open",
+    "peek",
+    "writing",
+]
 
 Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report"]
 MANIFEST = "artifact.json"
@@ -148,6 +166,16 @@ def peek(path: Path) -> Manifest | None:
         return Manifest.model_validate_json((path / MANIFEST).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def interrupted(path: Path, mark: str) -> bool:
+    """Whether work with the fingerprint `mark` was begun for `path` and cut off, leaving something to resume from."""
+    scratch = path.parent / f".{path.name}.scratch"
+    stamp = scratch / "fingerprint"
+    try:
+        return stamp.read_text() == mark and any(p != stamp for p in scratch.iterdir())
+    except OSError:
+        return False
 
 
 def open(path: Path | str, *, kind: Kind | Sequence[Kind] | None = None) -> Artifact:

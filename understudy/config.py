@@ -42,7 +42,7 @@ class Ref(str):
 class StageConfig(Config):
     """Base of the settings of one stage. `kind` is set by each subclass to its own literal."""
 
-    def sources(self) -> list[Path]:
+    def reads(self) -> list[Path]:
         """Files outside the artifacts that the stage reads: a change of one makes the stage run again."""
         return []
 

@@ -17,7 +17,7 @@ from understudy.errors import DataError
 __all__ = ["OUTSIDE", "Interpretation", "Slot", "annotate", "parse_annotation", "slots_to_tags", "tags_to_slots"]
 
 OUTSIDE = "O"
-_BRACKET = re.compile(r"\[\s*([^\[\]:]+?)\s*:\s*([^\[\]]*?)\s*\]")
+_BRACKET = re.compile(r"\[\s*([^\[\]:\s][^\[\]:]*?)\s*:\s*([^\[\]]*?)\s*\]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,12 @@ def progress(label: str, total: int | None) -> Iterator[Callable[..., None]]:
 @contextmanager
 def _bar(label: str, total: int | None) -> Iterator[Callable[..., None]]:
     columns = (
-        TextColumn("{task.description:<16}"), BarColumn(bar_width=32), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description:<16}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total, note="")

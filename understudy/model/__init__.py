@@ -1,0 +1,1 @@
+"""Encoders and what stands on them: `encoder`, `layout`, `presets`, `folder`, `heads`, `nlu`, `foreign`."""

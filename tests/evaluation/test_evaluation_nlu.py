@@ -1,0 +1,131 @@
+"""Evaluating a parser, per locale, and a folder of data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from understudy.artifact import Artifact
+from understudy.errors import DataError
+from understudy.evaluation.nlu import evaluate, evaluate_folder, relative_error_change
+from understudy.interpretation import Interpretation
+
+
+def answers(gold: Sequence[Interpretation], wrong: Sequence[str] = ()) -> Callable[[Sequence[str]], list[Interpretation]]:
+    """A parser that knows the gold labels, and gets the intent of the texts in `wrong` wrong."""
+    known = {g.text: g for g in gold}
+    return lambda texts: [replace(known[t], intent="other", domain="") if t in wrong else known[t] for t in texts]
+
+
+def test_locales_are_scored_apart_and_averaged(gold: list[Interpretation]) -> None:
+    report = evaluate(answers(gold, ["spiel jazz"]), gold).to_json()
+    assert list(report["locales"]) == ["de-DE", "en-US", "ja-JP"]
+    assert [s["n"] for s in report["locales"].values()] == [2, 3, 1]
+    assert [s["exact_match"] for s in report["locales"].values()] == [50.0, 100.0, 100.0]
+    assert (report["mean"]["n"], report["mean"]["exact_match"], report["mean"]["slot_f1"]) == (6, 83.33, 100.0)
+    assert report["mean"]["domain_accuracy"] == 83.33
+    assert report["without_train_duplicates"] is None
+
+
+def test_anything_with_batch_is_a_parser(gold: list[Interpretation]) -> None:
+    class Parser:
+        batch = staticmethod(answers(gold))
+
+    assert evaluate(Parser(), gold).mean.exact_match == 100.0
+
+
+def test_duplicates_of_training_texts_are_left_out(gold: list[Interpretation]) -> None:
+    report = evaluate(answers(gold, ["spiel jazz"]), gold, seen=["spiel  jazz ", "六 時に起こして"])
+    assert report.unseen is not None
+    assert {name: s.n for name, s in report.unseen.locales.items()} == {"de-DE": 1, "en-US": 3}
+    assert (report.mean.n, report.unseen.mean.n, report.unseen.mean.exact_match) == (6, 4, 100.0)
+
+
+def test_duplicates_are_judged_locale_by_locale(gold: list[Interpretation]) -> None:
+    seen = {"en-US": {"spiel jazz", "the lights off"}, "fr-FR": {"wake me at six"}}
+    unseen = evaluate(answers(gold), gold, seen=seen).unseen
+    assert unseen is not None
+    assert {name: s.n for name, s in unseen.locales.items()} == {"de-DE": 2, "en-US": 2, "ja-JP": 1}
+
+
+def test_where_all_was_seen_there_are_no_figures(gold: list[Interpretation]) -> None:
+    report = evaluate(answers(gold), gold, seen=[g.text for g in gold]).to_json()
+    assert report["without_train_duplicates"]["locales"] == {}
+    assert report["without_train_duplicates"]["mean"] == {
+        "n": 0, "intent_accuracy": None, "slot_f1": None, "exact_match": None, "semer": None, "domain_accuracy": None,
+    }  # fmt: skip
+
+
+def test_intervals_hold_the_figure_and_repeat(gold: list[Interpretation]) -> None:
+    first, second = (evaluate(answers(gold, ["spiel jazz"]), gold * 20, seed=1).to_json() for _ in range(2))
+    assert first == second
+    low, high = first["mean"]["intervals"]["exact_match"]
+    assert low < first["mean"]["exact_match"] < high
+
+
+def test_a_locale_more_leaves_the_others_alone(gold: list[Interpretation]) -> None:
+    german = [g for g in gold if g.locale == "de-DE"] * 10
+    alone = evaluate(answers(gold, ["spiel jazz"]), german).to_json()
+    together = evaluate(answers(gold, ["spiel jazz"]), german + gold[:3]).to_json()
+    assert alone["locales"]["de-DE"] == together["locales"]["de-DE"]
+
+
+def test_error_change_is_relative_and_negative_when_better(gold: list[Interpretation]) -> None:
+    baseline = evaluate(answers(gold, ["spiel jazz", "the lights off", "play jazz cats"]), gold)
+    report = evaluate(answers(gold, ["play jazz cats", "spiel jazz"]), gold)
+    change = relative_error_change(report, baseline)
+    # English: intent errors 2/3 -> 1/3. SemER: 2 of (2 slots + 3 intents) -> 1 of 5.
+    assert (change["en-US"]["exact_match"], change["en-US"]["semer"]) == (-50.0, -50.0)
+    assert (change["de-DE"]["exact_match"], change["ja-JP"]["exact_match"]) == (0.0, None)
+    # Mean: errors 50, 66.67, 0 -> 50, 33.33, 0.
+    assert change["mean"]["exact_match"] == pytest.approx(100 * (250 / 9 - 350 / 9) / (350 / 9), abs=0.01)
+    assert change["mean"]["slot_f1"] is None
+
+
+def test_no_utterances_are_refused() -> None:
+    with pytest.raises(DataError, match="nothing to evaluate on"):
+        evaluate(answers([]), [])
+
+
+def write_massive(folder: Path, rows: Sequence[tuple[str, str, str, str, str]]) -> None:
+    for locale in {row[0] for row in rows}:
+        lines = [
+            {"id": str(i), "locale": where, "partition": part, "scenario": intent.split("_")[0], "intent": intent, "utt": text, "annot_utt": annotated}
+            for i, (where, part, intent, text, annotated) in enumerate(rows)
+            if where == locale
+        ]  # fmt: skip
+        (folder / f"{locale}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+ROWS = (
+    ("en-US", "train", "alarm_set", "wake me at six", "wake me at [time : six]"),
+    ("en-US", "dev", "alarm_set", "wake me at six", "wake me at [time : six]"),
+    ("en-US", "dev", "music_play", "play jazz", "play [artist : jazz]"),
+    ("de-DE", "dev", "alarm_set", "weck mich um sechs", "weck mich um [time : sechs]"),
+)
+
+
+def test_a_model_and_a_folder(model: Callable[[str], Artifact], tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_massive(data, ROWS)
+    out = tmp_path / "hypotheses.jsonl"
+    report = evaluate_folder(model("student").path, data, format="massive", partition="dev", hypotheses=out)
+    found = report.to_json()
+    assert {name: s["n"] for name, s in found["locales"].items()} == {"de-DE": 1, "en-US": 2}
+    assert found["without_train_duplicates"]["mean"]["n"] == 2
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [line["text"] for line in lines] == [g.text for g in report.gold]
+    assert {"locale", "intent", "slots", "confidence"} <= lines[0].keys()
+
+
+def test_a_partition_that_is_not_there_is_named(model: Callable[[str], Artifact], tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_massive(data, ROWS)
+    with pytest.raises(DataError, match=r"no such partition.*Got: test.*dev, train"):
+        evaluate_folder(model("student").path, data, format="massive", partition="test")

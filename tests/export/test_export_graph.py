@@ -1,0 +1,102 @@
+"""The written graph against torch: every shape and head, padding, quantised weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from helpers_tiny import random_nlu
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from understudy.export.graph import quantise_columns, write_graph
+from understudy.model.encoder import Layout
+from understudy.model.heads import NLU
+from understudy.runtime.encode import pad
+from understudy.runtime.session import run_session, start_session
+
+V = 70
+ROWS = [[0, *range(5, 5 + n), 2] for n in (1, 9, 3, 30, 0)]
+
+
+def both(model: NLU, **settings: Any) -> tuple[float, float]:
+    """The largest difference of an intent logit and of a slot logit at a token, over ROWS in one padded batch."""
+    session = start_session(write_graph(model, **settings).SerializeToString())
+    ids_BL, mask_BL = pad(ROWS, pad_id=1)
+    with torch.inference_mode():
+        wanted_BI, wanted_TS = model(torch.from_numpy(ids_BL).flatten(), Layout.padded(torch.from_numpy(mask_BL)))
+    found_BI, found_BLS = run_session(session, ids_BL, mask_BL)
+    token_T = mask_BL.astype(bool).flatten()
+    slots = np.abs(found_BLS.reshape(token_T.size, -1) - wanted_TS.numpy())[token_T].max()
+    return float(np.abs(found_BI - wanted_BI.numpy()).max()), float(slots)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+@pytest.mark.parametrize("shape", [{}, {"layers": 1, "heads": 1}, {"layers": 3, "hidden": 48, "ffn": 20, "heads": 6}])
+def test_the_float_graph_gives_torchs_numbers(pooling: str, shape: dict[str, int]):
+    assert max(both(random_nlu(V, pooling=pooling, **shape))) < 1e-4
+
+
+@pytest.mark.parametrize("bits", [7, 8])
+def test_the_quantised_graph_gives_nearly_torchs_numbers(bits: int):
+    model = random_nlu(V)
+    with torch.inference_mode():
+        scale = float(model(torch.tensor(ROWS[3]), Layout.packed([len(ROWS[3])]))[1].std())
+    assert max(both(model, precision="int8", weight_bits=bits)) < 0.25 * scale
+
+
+def test_padding_changes_nothing():
+    session = start_session(write_graph(random_nlu(V)).SerializeToString())
+    together_BI, together_BLS = run_session(session, *pad(ROWS, pad_id=1))
+    for row, intents_I, slots_LS in zip(ROWS, together_BI, together_BLS, strict=True):
+        [alone_I], [alone_LS] = run_session(session, *pad([row], pad_id=1))
+        assert np.abs(alone_I - intents_I).max() < 1e-4
+        assert np.abs(alone_LS - slots_LS[: len(row)]).max() < 1e-4
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_equal_weights_give_equal_bytes(precision: Any):
+    first, second = (write_graph(random_nlu(V), precision=precision).SerializeToString() for _ in range(2))
+    assert first == second
+
+
+def test_the_graph_says_what_it_takes_and_gives():
+    graph = onnx.shape_inference.infer_shapes(write_graph(random_nlu(V))).graph
+    shapes = {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*graph.input, *graph.output]}
+    assert shapes == {
+        "input_ids": ["B", "L"],
+        "attention_mask": ["B", "L"],
+        "intent_logits": ["B", 4],
+        "slot_logits": ["B", "L", 9],
+    }
+
+
+def test_int8_is_a_quarter_of_fp32_in_large():
+    model = random_nlu(2000, hidden=64, ffn=128)
+    full, small = (write_graph(model, precision=p).ByteSize() for p in ("fp32", "int8"))  # type: ignore[arg-type]
+    assert 0.25 < small / full < 0.33
+
+
+def test_positions_are_cut_to_the_length_asked_for():
+    graph = write_graph(random_nlu(V), max_length=10).graph
+    assert next(list(w.dims) for w in graph.initializer if w.name == "positions.weight") == [10, 32]
+
+
+def test_quantising_by_hand():
+    q_DF, scale_F = quantise_columns(np.array([[1.0, -0.2], [-2.0, 0.1]], dtype=np.float32), bits=8)
+    assert scale_F.tolist() == pytest.approx([2 / 127, 0.2 / 127])
+    assert q_DF.tolist() == [[64, -127], [-127, 64]]  # 63.5 goes to the even neighbour
+
+
+@given(
+    hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e3, 1e3, width=32)),
+    st.sampled_from([7, 8]),
+)
+def test_quantised_weights_are_within_half_a_step(w_DF: np.ndarray, bits: int):
+    q_DF, scale_F = quantise_columns(w_DF, bits=bits)
+    assert np.abs(q_DF).max(initial=0) < 2 ** (bits - 1)
+    assert (np.abs(q_DF * scale_F - w_DF) <= 0.5001 * scale_F + 1e-12).all()

@@ -1,0 +1,107 @@
+"""Text to arrays: words and spans, spoken form, cutting, padding, batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.errors import DataError
+from understudy.runtime.encode import encode, pad, token_batches
+from understudy.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_dir: Path) -> Tokenizer:
+    return Tokenizer.load(tokenizer_dir)
+
+
+def test_words_keep_their_places_and_first_pieces(tokenizer: Tokenizer):
+    found = encode("wake  me at six", tokenizer, max_length=24)
+    assert [tuple(w) for w in found.words] == [("wake", 0, 4), ("me", 6, 8), ("at", 9, 11), ("six", 12, 15)]
+    assert found.first == [1, 2, 3, 4]
+    assert (found.ids[0], found.ids[-1], len(found.ids)) == (tokenizer.bos, tokenizer.eos, 6)
+
+
+def test_lowering_changes_the_pieces_but_no_span(tokenizer: Tokenizer):
+    lowered = encode("Wake ME at Six", tokenizer, max_length=24, lower=True)
+    assert lowered.ids == encode("wake me at six", tokenizer, max_length=24).ids
+    assert [w.text for w in lowered.words] == ["Wake", "ME", "at", "Six"]
+
+
+def test_spoken_form_keeps_spans_of_the_given_text(tokenizer: Tokenizer):
+    text = "Wake me at 7:30!"
+    found = encode(text, tokenizer, max_length=24, lang="en-US", spoken=True)
+    assert [w.text for w in found.words] == ["wake", "me", "at", "seven", "thirty"]
+    assert {text[w.start : w.end] for w in found.words[3:]} == {"7:30"}
+
+
+def test_without_a_language_text_stays_as_typed(tokenizer: Tokenizer):
+    assert [w.text for w in encode("at 7:30", tokenizer, max_length=24, spoken=True).words] == ["at", "7:30"]
+
+
+def test_what_has_no_spoken_form_is_read_as_typed(tokenizer: Tokenizer):
+    assert [w.text for w in encode("?!", tokenizer, max_length=24, lang="en", spoken=True).words] == ["?!"]
+
+
+def test_an_unknown_language_is_refused_only_where_it_matters(tokenizer: Tokenizer):
+    with pytest.raises(DataError, match="xx"):
+        encode("hello", tokenizer, max_length=24, lang="xx", spoken=True)
+    assert encode("hello", tokenizer, max_length=24, lang="xx").words
+
+
+@pytest.mark.parametrize("text", ["", " \t\n\u3000"])
+def test_nothing_to_understand(tokenizer: Tokenizer, text: str):
+    with pytest.raises(DataError, match="nothing to understand"):
+        encode(text, tokenizer, max_length=24)
+
+
+def test_long_text_is_cut_and_says_where(tokenizer: Tokenizer):
+    found = encode("wake me at six " * 10, tokenizer, max_length=6)
+    assert (len(found.ids), found.ids[-1], found.first, len(found.words)) == (6, tokenizer.eos, [1, 2, 3, 4], 40)
+
+
+@given(st.text(min_size=1, max_size=60))
+def test_any_text_encodes_within_bounds(text: str):
+    # One tokenizer for all examples: hypothesis and function-scoped fixtures do not mix.
+    tokenizer = _shared()
+    if not text.strip():
+        return
+    found = encode(text, tokenizer, max_length=16)
+    assert 2 < len(found.ids) <= 16
+    assert all(0 <= i < tokenizer.size for i in found.ids)
+    assert len(found.first) <= len(found.words)
+    assert all(text[w.start : w.end] == w.text for w in found.words)
+
+
+def _shared(cache: list[Tokenizer] = []) -> Tokenizer:  # noqa: B006
+    if not cache:
+        import tempfile
+
+        from helpers_tiny import write_tokenizer
+
+        with tempfile.TemporaryDirectory() as folder:
+            cache.append(Tokenizer.load(write_tokenizer(Path(folder) / "tokenizer")))
+    return cache[0]
+
+
+def test_padding_by_hand():
+    ids_BL, mask_BL = pad([[0, 7, 2], [0, 2]], pad_id=1)
+    assert ids_BL.tolist() == [[0, 7, 2], [0, 2, 1]]
+    assert mask_BL.tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert ids_BL.dtype == mask_BL.dtype == np.int64
+
+
+def test_batches_by_hand():
+    # Sorted: 2, 3, 3, 9. Two of 3 make 6; a third would too with 2 first: 3 x 3 = 9 > 8.
+    assert list(token_batches([3, 9, 2, 3], budget=8)) == [[2, 0], [3], [1]]
+
+
+@given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 200))
+def test_batches_hold_everything_once_and_within_the_budget(lengths: list[int], budget: int):
+    batches = list(token_batches(lengths, budget=budget))
+    assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in batches)

@@ -1,0 +1,133 @@
+"""Objectives: their parts, their counts, and what they leave alone."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers_training import World, tiny
+
+from understudy.model.heads import NLU
+from understudy.training.batches import Labelled, LabelledSequences, MaskedBatch, MaskedSequences, Masking, Pieces, batches
+from understudy.training.loop import steps
+from understudy.training.objectives import Distillation, MaskedLanguageModelling, Objective, Understanding, even_layers
+from understudy.training.optim import OptimConfig, build
+from understudy.training.precision import autocast
+
+FP32 = autocast("fp32", torch.device("cpu"))
+
+
+def source(world: World) -> MaskedSequences:
+    return MaskedSequences(Pieces(world.tokens(), max_length=32), Masking(0.3, world.vocab_size), seed=0)
+
+
+def batch(world: World) -> MaskedBatch:
+    return source(world).batch(np.arange(12), epoch=0)
+
+
+def test_even_layers_of_the_paper() -> None:
+    assert even_layers(4, 16) == (3, 7, 11, 15)
+    assert even_layers(2, 2) == (0, 1)
+    assert even_layers(3, 2) == (0, 0, 1)
+
+
+def test_masked_language_modelling_is_cross_entropy_at_the_masks(world: World) -> None:
+    model, b = tiny(world.vocab_size), batch(world)
+    part = MaskedLanguageModelling(model)(b)["mlm"]
+    wanted = F.cross_entropy(model(b.ids_T, b.layout, at_M=b.masked_M), b.targets_M, reduction="sum")
+    torch.testing.assert_close(part.sum, wanted)
+    assert part.count == len(b.targets_M)
+    torch.testing.assert_close(part.each.sum(), wanted)
+
+
+def objectives(world: World) -> list[tuple[Objective, Any]]:
+    student, teacher = tiny(world.vocab_size), tiny(world.vocab_size, seed=1, layers=4, hidden=48, heads=4)
+    examples = [Labelled([0, 9, 8, 2], [1, 2], [0, 1], 1, 0), Labelled([0, 7, 2], [1], [2], 0, 0)]
+    nlu = NLU(tiny(world.vocab_size).encoder, 2, 3)
+    return [
+        (MaskedLanguageModelling(student), batch(world)),
+        (Distillation(student, teacher), batch(world)),
+        (Distillation(student, teacher, hidden=1.0), batch(world)),
+        (Understanding(nlu), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
+    ]
+
+
+def test_counts_beforehand_are_the_counts_of_the_parts(world: World) -> None:
+    for objective, b in objectives(world):
+        assert objective.counts(b) == {name: part.count for name, part in objective(b).items()}
+
+
+def test_a_distillations_parts_are_reported_apart_and_learned_together(world: World) -> None:
+    student, teacher, b = tiny(world.vocab_size), tiny(world.vocab_size, seed=1), batch(world)
+    parts = Distillation(student, teacher, mlm=0.5, soft=2.0, temperature=2.0)(b)
+    torch.testing.assert_close(parts["vocabulary"].sum.detach(), 0.5 * parts["mlm"].sum + 2.0 * 4.0 * parts["soft"].sum)
+    assert [parts[name].weight for name in ("mlm", "soft", "vocabulary")] == [0.0, 0.0, 1.0]
+
+
+def test_hidden_layers_equal_to_the_teachers_cost_nothing(world: World) -> None:
+    model, twin, b = tiny(world.vocab_size), tiny(world.vocab_size), batch(world)
+    part = Distillation(model, twin, hidden=1.0)(b)["hidden"]
+    assert part.sum.item() == pytest.approx(0.0, abs=1e-6)
+    assert part.count == b.tokens
+
+
+def test_hidden_layers_of_other_widths_pass_a_learned_projection(world: World) -> None:
+    student, teacher = tiny(world.vocab_size), tiny(world.vocab_size, seed=1, layers=4, hidden=48, heads=4)
+    objective = Distillation(student, teacher, hidden=1.0, layer_map=[0, 3])
+    objective(batch(world))["hidden"].sum.backward()
+    grads = [w.grad for w in objective.projections.parameters()]
+    assert len(grads) == 4
+    assert all(g is not None and g.abs().sum() > 0 for g in grads)
+
+
+def test_the_teacher_is_neither_trained_nor_saved_nor_set_to_training(world: World) -> None:
+    objective = Distillation(tiny(world.vocab_size), tiny(world.vocab_size, seed=1))
+    objective.train()
+    assert not objective.teacher.training
+    assert not any("teacher" in name for name in objective.state_dict())
+    assert not any(w.requires_grad for w in objective.teacher.parameters())
+
+
+def test_distilling_a_model_into_its_twin_ends_at_the_teachers_entropy(world: World) -> None:
+    torch.manual_seed(0)
+    teacher = tiny(world.vocab_size, seed=1)
+    with torch.no_grad():
+        teacher.encoder.words.weight.mul_(8)  # a teacher with opinions
+    student = tiny(world.vocab_size, seed=1)
+    student.load_state_dict(teacher.state_dict())
+    with torch.no_grad():
+        for w in student.parameters():
+            w.add_(0.02 * torch.randn_like(w))
+    objective = Distillation(student, teacher, mlm=0.0)
+    optimizer = build(objective, OptimConfig(lr=3e-3, weight_decay=0.0))
+    stream = batches(source(world), budget=256, seed=0)
+    done = list(islice(steps(objective, stream, optimizer, lambda n: 3e-3 * (1 - n / 200), autocast=FP32), 199))
+    b = batch(world)
+    logits = teacher(b.ids_T, b.layout, at_M=b.masked_M)
+    entropy = torch.distributions.Categorical(logits=logits).entropy().mean().item()
+    with torch.no_grad():
+        part = objective(b)["soft"]
+    assert done[0].loss > done[-1].loss
+    assert (part.sum / part.count).item() == pytest.approx(entropy, abs=0.02)
+
+
+def test_a_frozen_encoder_stays_and_is_used_without_dropout(world: World) -> None:
+    nlu = NLU(tiny(world.vocab_size, dropout=0.5).encoder, 2, 3)
+    objective = Understanding(nlu, frozen=True)
+    objective.train()
+    assert not nlu.encoder.training
+    assert nlu.heads.training
+    assert {n.split(".")[1] for n, w in objective.named_parameters() if w.requires_grad} == {"heads"}
+
+
+def test_understanding_reads_first_pieces_only(world: World) -> None:
+    nlu = NLU(tiny(world.vocab_size).encoder, 2, 3).eval()
+    b = LabelledSequences([Labelled([0, 9, 8, 7, 2], [1, 3], [0, 2], 1, 0)]).batch(np.array([0]), epoch=0)
+    parts = Understanding(nlu).eval()(b)
+    intent, tags = nlu(b.ids_T, b.layout)
+    torch.testing.assert_close(parts["intent"].sum, F.cross_entropy(intent, b.intents_B))
+    torch.testing.assert_close(parts["slots"].sum, F.cross_entropy(tags[[1, 3]], b.tags_W, reduction="sum"))

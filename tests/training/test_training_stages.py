@@ -1,0 +1,236 @@
+"""The stages from artifacts to artifacts, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers_training import SHAPE, World, run_stage, sentences, write_shards, write_tokenizer
+from safetensors.torch import load_file
+
+from understudy import artifact
+from understudy.artifact import Artifact
+from understudy.config import parse
+from understudy.corpus.labels import read_labels
+from understudy.errors import ArtifactError, DataError, RecipeError, TrainingError
+from understudy.model.folder import load_encoder
+from understudy.model.nlu import Predictor
+from understudy.training import distill, finetune, pretrain
+from understudy.training.distill import DistillConfig
+from understudy.training.finetune import FinetuneConfig, budgeted, hold_out
+from understudy.training.pretrain import PretrainConfig
+
+FAST: dict[str, Any] = {"precision": "fp32", "compile": False}
+
+
+def pretraining(**settings: Any) -> PretrainConfig:
+    table = {
+        "data": "shards",
+        "tokenizer": "tok",
+        "steps": 40,
+        "batch_tokens": 128,
+        "optimizer": {"lr": 5e-3},
+        "eval_every": 20,
+        "save_every": 5,
+    }
+    if "init" not in settings:
+        table["model"] = SHAPE
+    return parse(PretrainConfig, {**table, **FAST, **settings}, where="stage.teacher")
+
+
+@pytest.fixture(scope="module")
+def teacher(world: World, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    torch.set_num_threads(1)
+    return run_stage(pretrain.run, pretraining(steps=120), tmp_path_factory.mktemp("t") / "teacher", world.inputs)
+
+
+def logged(path: Path) -> list[float]:
+    return [line["loss"] for line in map(json.loads, path.read_text().splitlines()) if "loss" in line]
+
+
+def test_pretraining_learns_and_says_so(world: World, teacher: Artifact) -> None:
+    m = teacher.metrics
+    assert m["perplexity"] < world.vocab_size / 3
+    assert set(m["perplexity_by_language"]) == {"de", "en"}
+    assert m["steps"] == 120
+    assert m["tokens"] > 120 * 64
+    assert m["body_parameters"] == 2 * (4 * 32**2 + 2 * 32 * 64)
+    assert teacher.manifest.tokenizer == world.tokenizer.manifest.tokenizer
+    assert len(logged(teacher.path / "log.jsonl")) == 120
+
+
+def test_a_pretrained_encoder_loads_and_goes_on(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    inputs = {**world.inputs, "teacher": teacher}
+    config = pretraining(init="teacher", steps=5)
+    second = run_stage(pretrain.run, config, tmp_path / "second", inputs)
+    assert logged(second.path / "log.jsonl")[0] < logged(teacher.path / "log.jsonl")[0] / 2
+    assert load_encoder(second.path).config == load_encoder(teacher.path).config
+
+
+def test_equal_seeds_give_equal_encoders_and_others_do_not(world: World, tmp_path: Path) -> None:
+    made = [
+        run_stage(pretrain.run, pretraining(steps=5), tmp_path / str(i), world.inputs, seed=seed)
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    weights = [a.manifest.files["model.safetensors"].sha256 for a in made]
+    assert weights[0] == weights[1] != weights[2]
+
+
+def distilling(**settings: Any) -> DistillConfig:
+    table: dict[str, Any] = {
+        "data": "shards",
+        "tokenizer": "tok",
+        "model": {**SHAPE, "hidden": 16},
+        "teachers": [{"use": "teacher", "steps": 30}],
+    }
+    table |= {"batch_tokens": 128, "optimizer": {"lr": 5e-3}, "eval_every": 10, "save_every": 10, **FAST}
+    return parse(DistillConfig, {**table, **settings}, where="stage.student")
+
+
+def test_distilling_from_two_teachers_in_turn(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    turns = [
+        {"use": "teacher", "steps": 60, "until": "converged", "patience": 1, "tolerance": 0.9},
+        {"use": "teacher", "steps": 20},
+    ]
+    student = run_stage(
+        distill.run, distilling(teachers=turns, hidden=0.5), tmp_path / "student", {**world.inputs, "teacher": teacher}
+    )
+    first, second = student.metrics["turns"]
+    assert first["steps"] == 20  # nothing falls by nine tenths in ten updates
+    assert second["steps"] == student.metrics["steps"] == 20
+    assert second["valid_soft"] < first["valid_soft"]
+    assert "valid_hidden" in second
+    assert load_encoder(student.path).config.hidden == 16
+    assert {"log-0.jsonl", "log-1.jsonl"} <= set(student.manifest.files)
+
+
+def test_a_teacher_of_another_tokenizer_is_refused(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    other = write_tokenizer(tmp_path / "tok", extra="zebra")
+    shards = write_shards(tmp_path / "shards", other.path)
+    inputs = {**world.inputs, "tok": other, "shards": shards, "teacher": teacher}
+    with pytest.raises(ArtifactError, match=r"this encoder was made with another tokenizer"):
+        run_stage(distill.run, distilling(), tmp_path / "student", inputs)
+    with pytest.raises(ArtifactError, match=r"this shards was made|these shards were made|made with another tokenizer"):
+        run_stage(pretrain.run, pretraining(), tmp_path / "p", {**world.inputs, "tok": other})
+
+
+def test_a_layer_map_that_does_not_fit_is_refused(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="the layer map does not fit"):
+        run_stage(
+            distill.run, distilling(hidden=1.0, layer_map=[0, 2]), tmp_path / "student", {**world.inputs, "teacher": teacher}
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"init": "x", "model": "student-17m"}, "exactly one of 'model'"),
+        ({"model": "student-18m"}, "student-17m"),
+        ({"model": {**SHAPE, "hiden": 3}}, "hidden"),
+        ({"stepps": 3}, "steps"),
+        ({"optimizer": {"name": "sgd"}}, "adam"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_early(settings: dict[str, Any], message: str) -> None:
+    table = {"data": "shards", "tokenizer": "tok", "steps": 1, "model": SHAPE}
+    with pytest.raises(RecipeError, match=message):
+        parse(PretrainConfig, {**table, **settings}, where="stage.teacher")
+
+
+def finetuning(**settings: Any) -> FinetuneConfig:
+    table: dict[str, Any] = {"data": "labels", "lr": 5e-3, "epochs": 12, "batch": 16, "width": 32, **FAST}
+    return parse(FinetuneConfig, {**table, **settings}, where="stage.nlu")
+
+
+def test_finetuning_learns_a_small_language_wholly(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    config = finetuning(encoder="teacher", held_out=0.2, select="best")
+    nlu = run_stage(finetune.run, config, tmp_path / "nlu", {**world.inputs, "teacher": teacher}, kind="nlu")
+    assert nlu.metrics["valid"]["exact"] == 1.0
+    parse_ = Predictor.load(nlu.path)
+    for (text, intent, value), found in zip(sentences(), parse_.batch([s[0] for s in sentences()]), strict=True):
+        assert (found.intent, [s.value for s in found.slots]) == (intent, [value]), text
+
+
+def test_finetuning_from_scratch_with_a_frozen_encoder_moves_only_heads(world: World, tmp_path: Path) -> None:
+    common = {"model": SHAPE, "tokenizer": "tok", "mode": "frozen"}
+    made = [run_stage(finetune.run, finetuning(**common, steps=n), tmp_path / str(n), world.inputs, kind="nlu") for n in (1, 4)]
+    one, four = (load_file(a.path / "model.safetensors") for a in made)
+    changed = {name.split(".")[0] for name in one if not torch.equal(one[name], four[name])}
+    assert changed == {"heads"}
+
+
+def test_budgets_are_stratified_and_nested(world: World) -> None:
+    gold = read_labels(world.labels.path / "train.jsonl")
+    fifth, half = budgeted(gold, 0.2, seed=3), budgeted(gold, 0.5, seed=3)
+    per_locale = {loc: sum(g.locale == loc for g in gold) for loc in ("de-DE", "en-US")}
+    assert {loc: sum(g.locale == loc for g in fifth) for loc in per_locale} == {loc: -(-n // 5) for loc, n in per_locale.items()}
+    assert {g.text for g in fifth} < {g.text for g in half}
+    assert budgeted(gold, 0.2, seed=4) != fifth
+    learned, aside = hold_out(gold, 0.25, seed=0)
+    assert len(learned) + len(aside) == len(gold)
+    assert not {g.text for g in learned} & {g.text for g in aside}
+
+
+def test_a_label_that_the_inventory_lacks_is_refused(world: World, tmp_path: Path) -> None:
+    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+        row = {"text": "wake me six", "locale": "en-US", "intent": "alarm_unset", "domain": "alarm", "slots": []}
+        (draft.path / "train.jsonl").write_text(json.dumps(row) + "\n")
+        (draft.path / "labels.json").write_text('{"intents": ["alarm_set"], "domains": {}, "slots": []}')
+    inputs = {**world.inputs, "labels": artifact.open(tmp_path / "labels")}
+    config = finetuning(model=SHAPE, tokenizer="tok")
+    with pytest.raises(DataError, match="alarm_unset"):
+        run_stage(finetune.run, config, tmp_path / "nlu", inputs, kind="nlu")
+
+
+def test_no_utterances_are_nothing_to_learn_from(world: World, tmp_path: Path) -> None:
+    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+        (draft.path / "train.jsonl").write_text("")
+        (draft.path / "labels.json").write_text('{"intents": ["a"], "domains": {}, "slots": []}')
+    inputs = {**world.inputs, "labels": artifact.open(tmp_path / "labels")}
+    with pytest.raises((TrainingError, DataError)):
+        run_stage(finetune.run, finetuning(model=SHAPE, tokenizer="tok"), tmp_path / "nlu", inputs, kind="nlu")
+
+
+KILLED = """
+import sys, torch
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from helpers_training import run_stage
+from understudy import artifact
+from understudy.training import pretrain
+from understudy.training.pretrain import PretrainConfig
+torch.set_num_threads(1)
+config = PretrainConfig.model_validate_json(sys.argv[2])
+inputs = {name: artifact.open(path) for name, path in zip(("tok", "shards"), sys.argv[4:6])}
+run_stage(pretrain.run, config, Path(sys.argv[3]), inputs)
+"""
+
+
+def test_a_killed_run_resumes_with_bit_equal_losses_and_weights(world: World, tmp_path: Path) -> None:
+    config = pretraining(steps=300, eval_every=100)
+    target, scratch = tmp_path / "killed", tmp_path / ".killed.scratch"
+    paths = [str(target), str(world.tokenizer.path), str(world.shards.path)]
+    arguments = [str(Path(__file__).parent), config.model_dump_json(), *paths]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 60
+    while not any(int(p.name[5:]) >= 20 for p in scratch.glob("step-*")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not target.exists()
+    resumed = run_stage(pretrain.run, config, target, world.inputs)
+    whole = run_stage(pretrain.run, config, tmp_path / "whole", world.inputs)
+    assert logged(resumed.path / "log.jsonl") == logged(whole.path / "log.jsonl")
+    assert resumed.metrics["perplexity"] == whole.metrics["perplexity"]
+    weights = [a.manifest.files["model.safetensors"].sha256 for a in (resumed, whole)]
+    assert weights[0] == weights[1]

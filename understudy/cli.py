@@ -1,0 +1,302 @@
+"""The command line: verbs that parse their arguments and call the library.
+
+Errors meant for users are printed as one paragraph, with exit code 2. This is the only file that imports inside
+functions, so that `understudy parse` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from understudy.errors import DataError, RecipeError, UnderstudyError
+
+if TYPE_CHECKING:
+    from understudy.artifact import Artifact
+    from understudy.interpretation import Interpretation
+    from understudy.recipe import Done, Planned
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="understudy",
+    help="Text in, a small and fast language-understanding model out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+evaluate_app = typer.Typer(help="Measure a model.", no_args_is_help=True)
+app.add_typer(evaluate_app, name="evaluate")
+
+ModelOption = Annotated[Path, typer.Option("--model", help="A runtime or nlu artifact.")]
+LangOption = Annotated[str | None, typer.Option("--lang", help="Language of the text, such as de.")]
+
+
+class _Parser(Protocol):
+    def batch(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Interpretation]: ...
+
+
+def main() -> None:
+    """Entry point of the `understudy` command."""
+    try:
+        app()
+    except UnderstudyError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble(("error: ", "bold red"), str(error)))
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "understudy":
+            raise
+        hint = 'Install what it needs: pip install "understudy[train]"'
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"error: this command needs the package '{error.name}'. {hint}."
+        )
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+@app.callback()
+def _logging(quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False) -> None:
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for noisy in ("httpx", "daft", "torch", "onnxscript", "onnx_ir", "fontTools", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/tiny.toml.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="KEY=VALUE, such as stage.teacher.steps=100 or artifacts=DIR.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Run only this stage; may be given again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
+) -> None:
+    """Run a recipe: skip what is up to date, resume what was cut off, make the rest."""
+    from understudy import recipe as recipes
+
+    loaded = recipes.load(recipe, overrides or [])
+    if dry_run:
+        Console().print(_plan_table(recipes.plan(loaded, only=only or [])))
+        return
+    done = recipes.run(loaded, only=only or [], on_start=_announce)
+    Console().print(_done_table(done))
+    for item in done:
+        if item.artifact.kind == "report":
+            _print_report(item.artifact)
+
+
+def _announce(planned: Planned) -> None:
+    verb = "resuming" if planned.state == "resume" else "making"
+    logging.getLogger("understudy").info("%s: %s", planned.name, verb)
+
+
+def _plan_table(planned: Sequence[Planned]) -> Table:
+    from understudy import stages
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("stage", "kind", "from", "what", "state"):
+        table.add_column(column, overflow="fold")
+    meaning = {"cached": "cached", "resume": "resume", "run": "run", "wait": "run if inputs change"}
+    for item in planned:
+        kind = str(item.config.model_dump()["kind"])
+        table.add_row(item.name, kind, ", ".join(item.inputs), stages.describe(item.config), meaning[item.state])
+    return table
+
+
+def _done_table(done: Sequence[Done]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column("artifact", overflow="fold")
+    for item in done:
+        table.add_row(item.name, "cached" if item.skipped else f"{item.seconds:.1f}", str(item.artifact.path))
+    return table
+
+
+def _print_report(report: Artifact) -> None:
+    from understudy.evaluation.summary import summary
+
+    console = Console()
+    console.print(summary(json.loads((report.path / "report.json").read_text(encoding="utf-8"))))
+    console.print(f"\nreport: {report.path / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def show(path: Annotated[Path, typer.Argument(help="An artifact.")]) -> None:
+    """Verify an artifact and print what it says of itself."""
+    from understudy import artifact
+
+    opened = artifact.open(path)
+    typer.echo(opened.manifest.model_dump_json(by_alias=True, indent=2, exclude={"files"}))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A folder with your utterances, labelled and not.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the recipe.")] = Path("recipe.toml"),
+) -> None:
+    """Look at a folder of data and write a commented recipe for it."""
+    from understudy.corpus.scaffold import scaffold
+
+    typer.echo(scaffold(folder, out))
+
+
+@app.command()
+def parse(
+    texts: Annotated[list[str] | None, typer.Argument(help="Utterances.", metavar="[TEXT]...")] = None,
+    model: ModelOption = ...,  # type: ignore[assignment]
+    lang: LangOption = None,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="One utterance per line on stdin, one JSON object per line out.")
+    ] = False,
+) -> None:
+    """Print the intent and slots of utterances."""
+    parser = _parser(model)
+    if jsonl:
+        _parse_lines(parser, lang)
+        return
+    if not texts:
+        raise DataError("there is nothing to parse", wanted="TEXT arguments, or --jsonl with one utterance per line on stdin")
+    from understudy.evaluation.summary import marked
+
+    for interpretation in parser.batch(texts, [lang] * len(texts)):
+        Console().print(marked(interpretation.to_dict()))
+
+
+def _parser(path: Path) -> _Parser:
+    from understudy import artifact
+
+    opened = artifact.open(path, kind=("runtime", "nlu"))
+    if opened.kind == "runtime":
+        from understudy.runtime.session import Runtime
+
+        return Runtime.load(path)
+    from understudy.model.nlu import Predictor
+
+    return Predictor.load(path)
+
+
+def _parse_lines(parser: _Parser, lang: str | None) -> None:
+    """One JSON object for each line of stdin; an empty line gives an object without intent, so that lines stay aligned."""
+    size = 1 if sys.stdin.isatty() else 64
+    for batch in _batches(_stdin_lines(), size):
+        full = [text for text in batch if text.strip()]
+        parsed = iter(parser.batch(full, [lang] * len(full)) if full else [])
+        for text in batch:
+            empty: dict[str, Any] = {"text": text, "intent": None, "confidence": 0.0, "domain": None, "slots": []}
+            typer.echo(json.dumps(next(parsed).to_dict() if text.strip() else empty, ensure_ascii=False))
+
+
+def _stdin_lines() -> Iterator[str]:
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise DataError("the input is not UTF-8 text", where=f"stdin line {number}") from None
+
+
+def _batches(items: Iterator[str], size: int) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+@app.command()
+def spoken(
+    lang: Annotated[str, typer.Option("--lang", help="Language of the text, such as de.")],
+    both: Annotated[bool, typer.Option("--both", help="Print written and spoken form, with a tab between.")] = False,
+) -> None:
+    """Turn written text (stdin, line by line) into spoken form."""
+    from understudy.text.spoken import convert
+
+    for line in convert(_stdin_lines(), lang, both=both):
+        typer.echo(line)
+
+
+@app.command()
+def serve(
+    models: Annotated[list[str], typer.Option("--model", help="DIR, or NAME=DIR; may be given again.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+) -> None:
+    """Serve runtimes over HTTP."""
+    from understudy.runtime.session import Runtime
+    from understudy.serving.app import serve as serve_models
+
+    named = [
+        (name, directory) if equals else (Path(name).name, name) for name, equals, directory in (m.partition("=") for m in models)
+    ]
+    if len({name for name, _ in named}) < len(named):
+        raise RecipeError("two models have the same name", got=", ".join(name for name, _ in named), wanted="--model NAME=DIR")
+    serve_models({name: Runtime.load(Path(directory)) for name, directory in named}, host=host, port=port)
+
+
+@evaluate_app.command()
+def nlu(
+    model: ModelOption,
+    data: Annotated[Path, typer.Option("--data", help="A labelled file or folder.")],
+    format: Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa or auto.")] = "auto",
+    partition: Annotated[str, typer.Option("--partition", help="The partition to score.")] = "dev",
+    hypotheses: Annotated[
+        Path | None, typer.Option("--hypotheses", help="Also write each prediction as a JSON line here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score intents and slots on labelled data, per locale and in the mean."""
+    from understudy.evaluation.nlu import evaluate_folder
+    from understudy.evaluation.summary import nlu_table
+
+    report = evaluate_folder(model, data, format=format, partition=partition, hypotheses=hypotheses).to_json()
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        Console().print(nlu_table({"": report}))
+
+
+def _stage_verb(group: typer.Typer, verb: str, kind: str, what: str) -> None:
+    """Add a command that runs one stage kind on explicit paths."""
+
+    @group.command(name=verb, help=f"{what} Settings are those of the stage kind '{kind}' in a recipe.")
+    def command(
+        out: Annotated[Path, typer.Argument(help="Where the artifact is to stand.")],
+        settings: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE; inputs are paths of artifacts.")] = None,
+        seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    ) -> None:
+        from understudy import recipe as recipes
+        from understudy import stages
+        from understudy.config import override, refs
+
+        config = stages.parse_stage(override({"kind": kind}, settings or []), where=kind)
+        made = recipes.run_stage(config, {str(r): Path(r) for r in refs(config)}, out, seed=seed)
+        if made.kind == "report":
+            _print_report(made)
+        else:
+            typer.echo(f"{made.path}  {made.kind} {made.hash[:12]}")
+
+
+tokenizer_app = typer.Typer(help="Tokenizers.", no_args_is_help=True)
+app.add_typer(tokenizer_app, name="tokenizer")
+_stage_verb(app, "corpus", "corpus", "Read, count, sample and convert text.")
+_stage_verb(app, "labels", "labels", "Read labelled utterances.")
+_stage_verb(tokenizer_app, "train", "tokenizer", "Train a vocabulary.")
+_stage_verb(app, "shards", "shards", "Tokenise and mix corpora.")
+_stage_verb(app, "pretrain", "pretrain", "Pretrain an encoder by masked language modelling.")
+_stage_verb(app, "distill", "distill", "Distil an encoder from teachers.")
+_stage_verb(app, "finetune", "finetune", "Fine-tune an encoder for intents and slots.")
+_stage_verb(app, "export", "export", "Export a fine-tuned model to a runtime.")
+_stage_verb(evaluate_app, "report", "evaluate", "Compare models and write a report.")

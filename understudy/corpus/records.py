@@ -1,0 +1,119 @@
+"""Records of unlabelled files: each format's reader gives line (or row) numbers and fields."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from understudy.corpus.files import suffix_of
+from understudy.corpus.lines import BadLines, lines
+from understudy.corpus.tables import parquet_batches
+from understudy.errors import DataError, nearest
+
+__all__ = ["READERS", "Columns", "Record"]
+
+
+class Columns(NamedTuple):
+    """The fields of one file that count: text, language (None where known otherwise), count; MASSIVE's partition; line limit."""
+
+    text: str
+    lang: str | None
+    times: str | None
+    partition: str | None
+    max_line: int
+
+    @property
+    def needed(self) -> list[str]:
+        """Names of the columns to read, each once."""
+        return list(dict.fromkeys(c for c in (self.text, self.lang, self.times) if c is not None))
+
+
+# A record is where it stands (a line or row number) and its fields.
+Record = tuple[int, Mapping[str, Any]]
+
+
+def _txt(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+    for number, line in lines(path, bad, max_bytes=of.max_line):
+        if line.strip():
+            yield number, {of.text: line}
+
+
+def _conllu(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+    for number, line in lines(path, bad, max_bytes=of.max_line):
+        if line.startswith("# text = "):
+            yield number, {of.text: line[9:]}
+
+
+def _jsonl(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+    for number, line in lines(path, bad, max_bytes=of.max_line):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            bad.report(f"{path}:{number}", f"this line is not JSON: {error}")
+            continue
+        if not isinstance(record, dict):
+            bad.report(f"{path}:{number}", f"this line is not a JSON object but {type(record).__name__}")
+            continue
+        yield number, record
+
+
+def _csv(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+    at = 0
+
+    def numbered() -> Iterator[str]:
+        nonlocal at
+        for number, line in lines(path, bad, max_bytes=of.max_line):
+            at = number
+            yield line + "\n"
+
+    csv.field_size_limit(max(csv.field_size_limit(), of.max_line))
+    if suffix_of(path) == ".tsv":  # quotes stand for themselves there
+        reader = csv.reader(numbered(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        reader = csv.reader(numbered(), strict=True)
+    header = next(reader, [])
+    missing = [c for c in of.needed if c not in header]
+    if missing:
+        raise DataError(
+            f"there is no column '{missing[0]}'",
+            where=f"{path}:1",
+            wanted=f"one of {', '.join(header)}" if header else "a first line with column names",
+            hint=nearest(missing[0], header),
+        )
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            bad.report(f"{path}:{at}", f"this line is not CSV: {error}")
+            continue
+        if fields is None:
+            return
+        if fields and len(fields) != len(header):
+            bad.report(f"{path}:{at}", f"this line has {len(fields)} columns, the first line {len(header)}")
+        elif fields:
+            yield at, dict(zip(header, fields, strict=True))
+
+
+def _parquet(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+    columns = of.needed
+    number = 0
+    for batch in parquet_batches(path, columns):
+        for values in zip(*(batch[c] for c in columns), strict=True):
+            number += 1
+            bad.seen += 1
+            yield number, dict(zip(columns, values, strict=True))
+
+
+def _massive(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+    for number, record in _jsonl(path, bad, of):
+        if of.partition is None or record.get("partition") == of.partition:
+            yield number, record
+        elif "partition" not in record:
+            bad.report(f"{path}:{number}", "this line has no key 'partition'")
+
+
+READERS = {"txt": _txt, "conllu": _conllu, "jsonl": _jsonl, "csv": _csv, "parquet": _parquet, "massive": _massive}

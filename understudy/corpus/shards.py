@@ -1,0 +1,191 @@
+"""The shards stage: corpora through a tokenizer to memory-mapped token sequences, mixed in proportion (A 2.1)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from understudy.artifact import Artifact, CorpusRef, Draft, TokenizerRef
+from understudy.config import Config, StageConfig
+from understudy.corpus.order import Permutation
+from understudy.corpus.packing import Tally, write_packed, write_rows
+from understudy.corpus.tokenset import Split, TokenSet, TokenWriter, dtype_for, write_index
+from understudy.errors import DataError
+from understudy.progress import progress
+from understudy.tokenizer.rows import languages as languages_of
+from understudy.tokenizer.rows import row_count
+from understudy.tokenizer.runtime import Tokenizer
+
+__all__ = ["MixPart", "ShardsConfig", "TokenSet", "mix_takes", "run", "statistics"]
+
+log = logging.getLogger(__name__)
+
+SPLITS: tuple[Split, ...] = ("train", "valid")
+_CHUNK = 16_384  # sequences copied or counted at a time
+
+
+class MixPart(Config):
+    """A corpus and its part of the mixture.
+
+    `parts`: its proportion of sequences, relative to the other parts' (1 : 2 in A 2.1). `pack_words`: 0 makes each row a
+    sequence; 700 packs rows of a language to sequences of about 700 words. `min_tokens`: rows of fewer pieces are dropped.
+    """
+
+    corpus: CorpusRef
+    parts: float = Field(default=1, gt=0)
+    pack_words: int = Field(default=0, ge=0)
+    min_tokens: int = Field(default=0, ge=0)
+
+
+class ShardsConfig(StageConfig):
+    """Settings of a shards stage. `size`: about how many tokens to keep for training, all where none."""
+
+    kind: Literal["shards"] = "shards"
+    tokenizer: TokenizerRef
+    mix: tuple[MixPart, ...] = Field(min_length=1)
+    max_length: int = Field(default=512, ge=8, le=65_536)
+    size: int | None = Field(default=None, ge=1)
+
+
+def run(config: ShardsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Write `{train,valid}.{bin,offsets.npy,lang.npy}` and `shards.json`; metrics per split, language and part.
+
+    No part is repeated: the part that is scarcest for its proportion is used whole and the others are thinned out to it,
+    train and valid alike. Rows come as often as their counts say in train, once in valid. Raises DataError for a part that
+    yields no training sequence.
+    """
+    tokenizer = Tokenizer.load(inputs[config.tokenizer].path)
+    corpora = [inputs[part.corpus].path for part in config.mix]
+    files = [folder / f"{split}.parquet" for folder in corpora for split in SPLITS]
+    languages = sorted(set().union(*(languages_of(file) for file in files)))
+    if len(languages) > 256:
+        raise DataError(
+            "there are too many languages", where=", ".join(map(str, corpora)), got=len(languages), wanted="at most 256"
+        )
+    folders = [draft.scratch / f"part{number}" for number in range(len(corpora))]
+    reports: list[dict[str, Any]] = []
+    with progress("shards", sum(row_count(file) for file in files)) as advance:
+        for part, corpus, folder in zip(config.mix, corpora, folders, strict=True):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            tallies = {
+                split: _write_part(part, corpus, folder, split, tokenizer, languages, config.max_length, advance)
+                for split in SPLITS
+            }
+            reports.append({"corpus": str(part.corpus), **{split: tally.to_dict() for split, tally in tallies.items()}})
+    write_index(draft.path, languages=languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
+    for split in SPLITS:
+        sets = [TokenSet.open(folder, split) for folder in folders]
+        _mix(sets, draft.path, split, parts=[p.parts for p in config.mix], size=config.size, seed=seed, reports=reports)
+        draft.metrics[split] = statistics(TokenSet.open(draft.path, split), tokenizer)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    draft.metrics["parts"] = reports
+    draft.tokenizer = tokenizer.hash
+
+
+def mix_takes(available: Sequence[int], parts: Sequence[float]) -> list[int]:
+    """How many sequences of each part make the proportions `parts` with none repeated.
+
+    `available` 100 and 1,000 mixed 1 : 2 gives 100 and 200; parts that have nothing are left out of the reckoning.
+    """
+    limit = min((n / part for n, part in zip(available, parts, strict=True) if n), default=0.0)
+    return [min(n, math.floor(limit * part + 1e-9)) for n, part in zip(available, parts, strict=True)]
+
+
+def statistics(tokens: TokenSet, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Sequences, tokens, mean length and unk portion (% of the pieces, control symbols apart), overall and per language."""
+    n = len(tokens.languages)
+    counts = np.zeros((3, n), dtype=np.int64)  # tokens, pieces, unknown pieces
+    for start in range(0, len(tokens), _CHUNK):
+        ids, langs, lengths = _slice(tokens, start)
+        lang_T = np.repeat(langs, lengths)
+        for row, of in enumerate([lang_T, lang_T[(ids != tokenizer.bos) & (ids != tokenizer.eos)], lang_T[ids == tokenizer.unk]]):
+            counts[row] += np.bincount(of, minlength=n)
+    sequences = np.bincount(tokens.langs, minlength=n)
+    per_language = {lang: _figures(int(sequences[i]), *(int(c) for c in counts[:, i])) for i, lang in enumerate(tokens.languages)}
+    return {**_figures(len(tokens), *(int(c) for c in counts.sum(axis=1))), "languages": per_language}
+
+
+def _figures(sequences: int, tokens: int, pieces: int, unknown: int) -> dict[str, Any]:
+    return {
+        "sequences": sequences,
+        "tokens": tokens,
+        "mean_length": round(tokens / sequences, 2) if sequences else 0.0,
+        "unk_portion": round(100 * unknown / pieces, 4) if pieces else 0.0,
+    }
+
+
+def _write_part(
+    part: MixPart,
+    corpus: Path,
+    folder: Path,
+    split: Split,
+    tokenizer: Tokenizer,
+    languages: Sequence[str],
+    max_length: int,
+    advance: Any,
+) -> Tally:
+    writer = TokenWriter(folder, split, dtype_for(tokenizer.size))
+    write_index(folder, languages=languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
+    common = {"languages": languages, "max_length": max_length, "min_tokens": part.min_tokens, "advance": advance}
+    path, once = corpus / f"{split}.parquet", split == "valid"
+    try:
+        if part.pack_words:
+            tally = write_packed(path, writer, tokenizer, pack_words=part.pack_words, once=once, **common)
+        else:
+            tally = write_rows(path, writer, tokenizer, once=once, **common)
+    finally:
+        writer.close()
+    if split == "train" and not len(writer):
+        raise DataError(
+            "a part of the mixture has nothing to train on",
+            where=path,
+            got=f"{tally.rows} rows, {tally.short_rows} of them with fewer than {part.min_tokens} pieces",
+            hint="Lower min_tokens, or give the corpus more text",
+        )
+    log.info("%s %s: %s", part.corpus, split, tally.to_dict())
+    return tally
+
+
+def _mix(
+    sets: Sequence[TokenSet],
+    target: Path,
+    split: Split,
+    *,
+    parts: Sequence[float],
+    size: int | None,
+    seed: int,
+    reports: list[dict[str, Any]],
+) -> None:
+    takes = mix_takes([len(s) for s in sets], parts)
+    expected = sum(take * len(s.tokens) / len(s) for take, s in zip(takes, sets, strict=True) if take)
+    if split == "train" and size is not None and size < expected:
+        takes = [max(1, math.floor(take * size / expected)) for take in takes]
+    writer = TokenWriter(target, split, dtype_for(sets[0].vocab_size))
+    try:
+        for number, (tokens, take, report) in enumerate(zip(sets, takes, reports, strict=True)):
+            report[split]["taken"] = take
+            chosen = Permutation(len(tokens), key=f"mix/{seed}/{number}/{split}")
+            for start in range(0, len(tokens), _CHUNK):
+                ids, langs, lengths = _slice(tokens, start)
+                # A permutation has exactly `take` values below `take`: an even choice that keeps the order of the rows.
+                keep = chosen[start : start + _CHUNK] < take
+                writer.add(ids[np.repeat(keep, lengths)], lengths[keep].tolist(), langs[keep].tolist())
+    finally:
+        writer.close()
+
+
+def _slice(tokens: TokenSet, start: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Ids, languages and lengths of the `_CHUNK` sequences from `start` on."""
+    end = min(start + _CHUNK, len(tokens))
+    ids = np.asarray(tokens.tokens[tokens.offsets[start] : tokens.offsets[end]])
+    return ids, tokens.langs[start:end], tokens.lengths[start:end]

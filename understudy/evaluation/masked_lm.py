@@ -1,0 +1,100 @@
+"""How well an encoder predicts masked tokens of held-out text, before any fine-tuning (A 2.7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from understudy.corpus.tokenset import TokenSet
+from understudy.errors import DataError
+from understudy.model.encoder import MaskedLM
+from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces
+from understudy.training.loop import evaluate
+from understudy.training.objectives import MaskedLanguageModelling
+
+__all__ = ["Perplexity", "perplexity"]
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """Perplexity of masked tokens: `overall`, of each language, and their unweighted mean `macro` (as in A table 3).
+
+    It depends on the tokenizer: only encoders with the same one can be compared.
+    """
+
+    overall: float
+    languages: dict[str, float]
+
+    @property
+    def macro(self) -> float:
+        return sum(self.languages.values()) / len(self.languages)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "perplexity": round(self.overall, 3),
+            "macro": round(self.macro, 3),
+            "languages": {language: round(value, 3) for language, value in self.languages.items()},
+        }
+
+
+def perplexity(
+    model: MaskedLM,
+    tokens: TokenSet,
+    *,
+    seed: int = 0,
+    rate: float = 0.15,
+    batch_tokens: int = 4096,
+    max_tokens: int | None = None,
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Perplexity:
+    """exp of the mean cross-entropy at masked positions, at masks that depend on nothing but `seed`.
+
+    Args:
+        model: the encoder with its masked-LM head, on any device.
+        tokens: held-out sequences, the "valid" part of a shards artifact.
+        seed: of the masks and, with `max_tokens`, of the sequences taken. Batching changes neither.
+        rate: share of tokens to predict.
+        batch_tokens: tokens of one forward pass.
+        max_tokens: stop after about so many; all by default.
+        autocast: context of the forward pass, e.g. bf16.
+
+    Raises DataError where there is nothing to predict, or where the sequences are of another vocabulary than the model's.
+    """
+    vocabulary = model.encoder.config.vocab_size
+    if tokens.vocab_size != vocabulary:
+        raise DataError(
+            "these tokens are of another vocabulary", got=f"{tokens.vocab_size} pieces", wanted=f"the model's {vocabulary}"
+        )
+    pieces = Pieces(tokens, max_length=model.encoder.config.max_length)
+    if len(pieces) == 0:
+        raise DataError("there is no held-out text", got="no sequences", wanted="at least one in the valid part")
+    source = MaskedSequences(pieces, Masking(rate, vocabulary), seed=seed)
+    device = next(model.parameters()).device
+
+    def held_out() -> Iterator[MaskedBatch]:
+        for indices in _cut(source.lengths, batch_tokens=batch_tokens, max_tokens=max_tokens, seed=seed):
+            yield source.batch(indices, epoch=0).to(device)
+
+    with torch.inference_mode():
+        losses = evaluate(MaskedLanguageModelling(model), held_out(), autocast=autocast, languages=tokens.languages)
+    languages = {name.removeprefix("mlm."): math.exp(loss) for name, loss in losses.items() if name.startswith("mlm.")}
+    if not languages:
+        raise DataError("no token was masked", got=f"{len(pieces)} sequences at rate {rate}", wanted="more text or a higher rate")
+    return Perplexity(math.exp(losses["mlm"]), languages)
+
+
+def _cut(lengths: NDArray[np.int64], *, batch_tokens: int, max_tokens: int | None, seed: int) -> list[NDArray[np.int64]]:
+    """Indices of each batch: all sequences, or random ones of `max_tokens` together, those of like length side by side."""
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    if max_tokens is not None:
+        order = order[: int(np.searchsorted(np.cumsum(lengths[order]), max_tokens)) + 1]
+    order = order[np.argsort(lengths[order], kind="stable")]
+    batch = (np.cumsum(lengths[order]) - 1) // batch_tokens
+    return np.split(order, np.flatnonzero(np.diff(batch)) + 1)

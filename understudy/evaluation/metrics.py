@@ -1,0 +1,200 @@
+"""How well an utterance was understood: intent accuracy, slot F1, exact match, semantic error rate.
+
+All figures are percentages made from counts, and counts of utterances add up, so a part and the whole are scored by the
+same code. `counts` gives one row per utterance, columns `COUNTS`; any sum of rows is a score (`figures`), which makes the
+bootstrap a matrix product.
+
+Spans are compared over characters with white space left out: an annotation that inserts spaces, as Japanese ones do, is no
+different from one that does not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.interpretation import Interpretation
+
+__all__ = ["COUNTS", "FIGURES", "Scores", "Span", "counts", "figures", "mean", "resample", "score", "spans", "squeeze"]
+
+Span = tuple[str, int, int]
+
+# What is counted in each utterance. `domains` is 1 where the gold label names a domain at all.
+COUNTS = (
+    "n", "intents", "domains", "domains_right", "exact",
+    "slots_right", "slots_found", "slots_wanted",
+    "correct", "deletions", "insertions", "substitutions",
+)  # fmt: skip
+FIGURES = ("intent_accuracy", "slot_f1", "exact_match", "semer", "domain_accuracy")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures in percent over `n` utterances; NaN where there was nothing to score.
+
+    Attributes:
+        intent_accuracy: utterances whose intent is right.
+        slot_f1: harmonic mean of precision and recall of slots (name and span), counted over all utterances (micro).
+        exact_match: utterances whose intent and slots are all right (A 3.3).
+        semer: semantic error rate, lower is better, may exceed 100 (A 3.4).
+        domain_accuracy: utterances whose domain is right, of those whose gold label has one (B).
+        intervals: 95 % bootstrap interval of each figure, by name; empty where none was drawn.
+    """
+
+    n: int
+    intent_accuracy: float
+    slot_f1: float
+    exact_match: float
+    semer: float
+    domain_accuracy: float
+    intervals: tuple[tuple[str, float, float], ...] = ()
+
+    @classmethod
+    def of(cls, total: NDArray[np.int64], draws: NDArray[np.float64] | None = None) -> Scores:
+        """Scores of summed counts [len(COUNTS)], with intervals where bootstrap draws [R, len(FIGURES)] are given."""
+        named = dict(zip(FIGURES, figures(total).tolist(), strict=True))
+        return cls(n=int(total[0]), **named, intervals=_intervals(draws))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, rounded to two decimals; None where there was nothing to score."""
+        table: dict[str, Any] = {"n": self.n, **{name: _rounded(getattr(self, name)) for name in FIGURES}}
+        if self.intervals:
+            table["intervals"] = {name: [_rounded(low), _rounded(high)] for name, low, high in self.intervals}
+        return table
+
+
+def squeeze(text: str) -> str:
+    """`text` without its white space: what makes two utterances the same utterance."""
+    return "".join(text.split())
+
+
+def spans(interpretation: Interpretation) -> list[Span]:
+    """(name, start, end) of every slot, in characters of the text with its white space left out."""
+    if not interpretation.slots:
+        return []
+    before, at = [0], 0
+    for character in interpretation.text:
+        at += not character.isspace()
+        before.append(at)
+    return [(s.name, before[s.start], before[s.end]) for s in interpretation.slots]
+
+
+def counts(gold: Sequence[Interpretation], predicted: Sequence[Interpretation]) -> NDArray[np.int64]:
+    """Counts of every utterance: int64 [utterances, len(COUNTS)].
+
+    Both sequences hold the same utterances in the same order; ValueError where they do not.
+    """
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(gold)} gold interpretations, {len(predicted)} predicted ones")
+    rows = [_count(g, p) for g, p in zip(gold, predicted, strict=True)]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), len(COUNTS))
+
+
+def _count(gold: Interpretation, predicted: Interpretation) -> tuple[int, ...]:
+    text = squeeze(gold.text)
+    if text != squeeze(predicted.text):
+        raise ValueError(f"not the same utterance: {gold.text!r}, {predicted.text!r}")
+    wanted, found = spans(gold), spans(predicted)
+    intent = gold.intent == predicted.intent
+    right = (Counter(wanted) & Counter(found)).total()
+    exact = intent and right == len(wanted) == len(found)
+    domain = bool(gold.domain)
+    return (
+        1, intent, domain, domain and gold.domain == predicted.domain, exact,
+        right, len(found), len(wanted),
+        *_semantic_errors(text, wanted, found, intent),
+    )  # fmt: skip
+
+
+def _semantic_errors(text: str, wanted: Sequence[Span], found: Sequence[Span], intent: bool) -> tuple[int, int, int, int]:
+    """Correct, deletions, insertions and substitutions of one utterance (A 3.4).
+
+    Slots are compared by name and value (the squeezed words, not where they stand), with multiplicity. Of one name, what
+    is left over on both sides is substituted, what is left in the reference alone deleted, in the hypothesis alone inserted.
+    The intent is one more slot that both have: correct or substituted.
+    """
+    if not wanted and not found:
+        return int(intent), 0, 0, int(not intent)
+    reference = Counter((name, text[start:end]) for name, start, end in wanted)
+    hypothesis = Counter((name, text[start:end]) for name, start, end in found)
+    missed = Counter[str](name for name, _ in (reference - hypothesis).elements())
+    extra = Counter[str](name for name, _ in (hypothesis - reference).elements())
+    substituted = (missed & extra).total()
+    return (
+        (reference & hypothesis).total() + intent,
+        missed.total() - substituted,
+        extra.total() - substituted,
+        substituted + (not intent),
+    )
+
+
+def figures(total: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Figures in percent [..., len(FIGURES)] of summed counts [..., len(COUNTS)].
+
+    Slot F1 = 2 right / (found + wanted). SemER = (D + I + S) / (C + D + S), the denominator being the slots of the
+    reference and its intent (A 3.4).
+    """
+    c = dict(zip(COUNTS, np.moveaxis(np.asarray(total), -1, 0), strict=True))
+    errors = c["deletions"] + c["insertions"] + c["substitutions"]
+    pairs = (
+        (c["intents"], c["n"]),
+        (2 * c["slots_right"], c["slots_found"] + c["slots_wanted"]),
+        (c["exact"], c["n"]),
+        (errors, c["correct"] + c["deletions"] + c["substitutions"]),
+        (c["domains_right"], c["domains"]),
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([100 * part / whole for part, whole in pairs], axis=-1)
+
+
+def score(gold: Sequence[Interpretation], predicted: Sequence[Interpretation]) -> Scores:
+    """Scores of predictions against gold labels of the same utterances in the same order."""
+    return Scores.of(counts(gold, predicted).sum(axis=0))
+
+
+def resample(counted: NDArray[np.int64], *, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Figures of `draws` bootstrap samples, [draws, len(FIGURES)], of counts [utterances, len(COUNTS)].
+
+    A sample takes as many utterances as there are, with replacement.
+    """
+    n = len(counted)
+    if n == 0:
+        return np.full((draws, len(FIGURES)), np.nan)
+    # Utterances with equal counts are as good as one another: draw how many of each kind, not which.
+    kinds, sizes = np.unique(counted, axis=0, return_counts=True)
+    taken = generator.multinomial(n, sizes / n, size=draws)
+    return figures(np.rint(taken.astype(np.float64) @ kinds.astype(np.float64)).astype(np.int64))
+
+
+def mean(parts: Sequence[Scores], draws: Sequence[NDArray[np.float64]] = ()) -> Scores:
+    """The unweighted mean of several scores (one per locale), `n` being their sum; parts without a figure are left out.
+
+    `draws` are the parts' bootstrap draws. Parts are drawn independently of each other: where their utterances are
+    translations of one another, the interval of the mean is a little too narrow.
+    """
+    means = {name: _mean([getattr(p, name) for p in parts]) for name in FIGURES}
+    both = np.array([[_mean(list(f)) for f in d.T] for d in np.stack(draws, axis=1)]) if len(draws) else None
+    return Scores(sum(p.n for p in parts), **means, intervals=_intervals(both))
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [v for v in values if not np.isnan(v)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _intervals(draws: NDArray[np.float64] | None) -> tuple[tuple[str, float, float], ...]:
+    found = []
+    for name, column in zip(FIGURES, draws.T if draws is not None else (), strict=draws is not None):
+        if len(known := column[~np.isnan(column)]):
+            low, high = np.quantile(known, [0.025, 0.975]).tolist()
+            found.append((name, low, high))
+    return tuple(found)
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 2)

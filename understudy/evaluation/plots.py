@@ -1,0 +1,108 @@
+"""Plots as SVG that takes the page's colours and font, so that one picture serves light, dark and paper.
+
+matplotlib draws with marker colours that are then replaced by CSS variables; text stays text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+__all__ = ["exact_match_plot", "loss_plot"]
+
+# Colours that stand for CSS variables; unlikely to be drawn by chance.
+INK, FAINT, SERIES = "#010203", "#040506", tuple(f"#0a0b0{i}" for i in range(1, 7))
+_VARIABLES = {INK: "var(--ink-2)", FAINT: "var(--rule)", **{c: f"var(--series-{i})" for i, c in enumerate(SERIES, start=1)}}
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "understudy",
+    "font.size": 11,
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+}
+
+
+def exact_match_plot(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Exact match per locale with its 95 % interval, one colour per model, as an SVG element.
+
+    `models` holds `NluReport.to_json()` by name. The rows are locales, the last one the mean.
+    """
+    names = list(models)
+    locales = sorted({locale for model in models.values() for locale in model["locales"]})
+    rows = [*locales, "mean"]
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 0.6 + 0.36 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="y", visible=False)
+        for index, name in enumerate(names):
+            color, shift = SERIES[index % len(SERIES)], (index - (len(names) - 1) / 2) * 0.2
+            for at, row in enumerate(rows):
+                scores = models[name]["mean"] if row == "mean" else models[name]["locales"].get(row)
+                if scores is None:
+                    continue
+                low, high = scores.get("intervals", {}).get("exact_match", (scores["exact_match"],) * 2)
+                y = at + shift + (0.35 if row == "mean" else 0)
+                axes.plot([low, high], [y, y], color=color, linewidth=1.6, alpha=0.55, solid_capstyle="round")
+                axes.plot([scores["exact_match"]], [y], color=color, marker="o", markersize=5.5, linestyle="none")
+            axes.plot([], [], color=color, marker="o", label=name, linestyle="none")
+        axes.axhline(len(locales) - 0.35, color=FAINT, linewidth=1)
+        axes.set_yticks([*range(len(locales)), len(locales) + 0.35], rows)
+        axes.invert_yaxis()
+        axes.set_xlabel("exact match, %")
+        if len(names) > 1:
+            figure.legend(loc="outside upper left", ncols=min(len(names), 4))
+        return _svg(figure)
+
+
+def loss_plot(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """The loss over updates of one stage as an SVG element: one line for each of `curves`, (update, loss) points by name."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(4.4, 2.5), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="x", visible=False)
+        for color, (name, points) in zip(SERIES, curves.items(), strict=False):
+            style: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(points) <= 12 else {}
+            axes.plot(*zip(*points, strict=True), color=color, linewidth=1.6, label=name, **style)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.set_xlabel("update")
+        axes.set_ylabel("loss")
+        if len(curves) > 1:
+            axes.legend(loc="upper right")
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as an `svg` element without fixed size, ids or fonts, its marker colours replaced by CSS variables."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r"<style.*?</style>", "", text, count=1, flags=re.DOTALL)  # its rule would reach the whole page
+    text = re.sub(r" ?font-family: [^;\"]*;?", "", text)
+    text = re.sub(r' id="(?:figure|axes|patch|line2d|text|legend|matplotlib|xtick|ytick|LineCollection)[\w.]*"', "", text)
+    for marker, variable in _VARIABLES.items():
+        text = text.replace(marker, variable)
+    return text.replace("<svg", '<svg class="plot" role="img"', 1)

@@ -1,0 +1,166 @@
+"""The report on a terminal: scores per language, size and latency, utterances with their slots.
+
+Everything is readable without colour, at 80 columns and at 120.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["annotated", "marked", "nlu_table", "pieces", "summary"]
+
+COLUMNS = (("intent_accuracy", "intent"), ("slot_f1", "slot F1"), ("exact_match", "exact"), ("semer", "SemER"))
+STYLES = ("black on cyan", "black on yellow", "black on green", "black on magenta", "white on blue", "white on red")
+BAR = 30
+
+
+def summary(report: Mapping[str, Any]) -> RenderableType:
+    """What `report.json` says, as something rich can print.
+
+    Args:
+        report: the contents of `report.json` as `evaluate.run` writes it.
+    """
+    parts: list[RenderableType] = [
+        _heading(f"Understanding, % of {report['utterances']:,} {report['partition']} utterances"),
+        nlu_table(report["models"]),
+        _means(report),
+    ]
+    if report["runtime"]:
+        parts += [_heading("Size and latency of one utterance on one core"), _deployed(report["runtime"])]
+    if report["examples"]:
+        parts += [_heading(f"Parsed by {report['examples_by']}"), _examples(report["examples"])]
+    return Padding(Group(*parts), (1, 0, 0, 0))
+
+
+def nlu_table(models: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """A table per model, side by side where there is room, of the scores of every locale and their mean.
+
+    Args:
+        models: `NluReport.to_json()` of each model by its name, which may be empty.
+    """
+    return Columns([Padding(_scores(name, model), (0, 0, 1, 0)) for name, model in models.items()], padding=(0, 2))
+
+
+def _heading(text: str) -> Text:
+    return Text(f"\n{text}\n", style="bold")
+
+
+def _scores(name: str, model: Mapping[str, Any]) -> Table:
+    table = Table(
+        title=Text(name, style="bold") if name else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 0, 0, 1),
+    )
+    table.add_column("")
+    for _, title in COLUMNS:
+        table.add_column(title, justify="right", min_width=5)
+    for locale, scores in model["locales"].items():
+        table.add_row(locale, *(_number(scores[key]) for key, _ in COLUMNS))
+    table.add_section()
+    table.add_row("mean", *(_number(model["mean"][key]) for key, _ in COLUMNS), style="bold")
+    return table
+
+
+def _means(report: Mapping[str, Any]) -> Table:
+    """Mean exact match of every model as a bar, with its interval and the change of error against the baseline."""
+    change = f"error against {report['baseline']}" if report["baseline"] else ""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=None)
+    for title, right in (("mean exact match", False), ("", True), ("95 %", False), ("", False), (change, True)):
+        table.add_column(title, justify="right" if right else "left", header_style="")
+    for name, model in report["models"].items():
+        value = model["mean"]["exact_match"]
+        low, high = model["mean"].get("intervals", {}).get("exact_match", (value, value))
+        relative = report["relative_error_change"].get(name, {}).get("mean", {}).get("exact_match")
+        table.add_row(
+            name,
+            Text(_number(value), style="bold"),
+            f"{_number(low)}–{_number(high)}",
+            Text("█" * round(BAR * (value or 0) / 100), style="cyan"),
+            "" if relative is None or name == report["baseline"] else f"{relative:+.1f} %",
+        )
+    return table
+
+
+def _deployed(runtime: Mapping[str, Any]) -> Table:
+    speed = runtime["latency"]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    cells = [
+        ("model", runtime["name"]),
+        ("precision", runtime["precision"] or "–"),
+        ("size", f"{runtime['size_bytes'] / 1e6:.1f} MB"),
+        ("p50", f"{speed['p50_ms']:.2f} ms"),
+        ("p99", f"{speed['p99_ms']:.2f} ms"),
+        ("calls", f"{speed['n']:,}"),
+    ]
+    for title, _ in cells:
+        table.add_column(title, justify="left" if title in ("model", "precision") else "right", header_style="")
+    table.add_row(*(Text(value) for _, value in cells))
+    return table
+
+
+def _examples(examples: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    colours: dict[str, str] = {}
+    for example in examples:
+        mark = Text("✓ " if example["right"] else "✗ ", style="green" if example["right"] else "red")
+        table.add_row(Text(example["locale"], style="dim"), Group(mark + marked(example["predicted"], colours), Text("")))
+    return table
+
+
+def marked(found: Mapping[str, Any], colours: dict[str, str] | None = None) -> Text:
+    """An interpretation in two lines: intent and confidence, then the utterance with its slots.
+
+    Args:
+        found: `Interpretation.to_dict()`.
+        colours: remembers the style of each slot name from one utterance to the next.
+    """
+    head = Text.assemble((found["intent"], "bold"), (f"  {100 * found['confidence']:.0f} %\n", "dim"))
+    return head + annotated(found, {} if colours is None else colours)
+
+
+def annotated(found: Mapping[str, Any], colours: dict[str, str]) -> Text:
+    """An utterance with its slots in brackets and colour: `wake me at [nine am: time]`.
+
+    `colours` remembers the style of each slot name from one utterance to the next.
+    """
+    text = Text()
+    for piece, name in pieces(found["text"], found["slots"]):
+        if name is None:
+            text.append(piece)
+        else:
+            text.append("[", "dim")
+            text.append(piece, colours.setdefault(name, STYLES[len(colours) % len(STYLES)]))
+            text.append(f": {name}]", "dim")
+    return text
+
+
+def pieces(text: str, slots: Sequence[Mapping[str, Any]]) -> list[tuple[str, str | None]]:
+    """`text` cut at its slots: (characters, slot name or None), which joined give `text` again.
+
+    Slots are {"name", "start", "end"}; one that overlaps an earlier one is left out.
+    """
+    cut: list[tuple[str, str | None]] = []
+    at = 0
+    for slot in sorted(slots, key=lambda s: (s["start"], s["end"])):
+        if slot["start"] < at or slot["end"] <= slot["start"]:
+            continue
+        cut += [(text[at : slot["start"]], None), (text[slot["start"] : slot["end"]], slot["name"])]
+        at = slot["end"]
+    return [(piece, name) for piece, name in [*cut, (text[at:], None)] if piece]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"

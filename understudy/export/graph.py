@@ -1,0 +1,182 @@
+"""A fine-tuned model as an ONNX graph, written node by node from its weights.
+
+The graph is written, not traced: it has some sixty nodes where a traced one has two hundred, is faster by a quarter in
+int8, is made in milliseconds, and equal weights give equal bytes. What keeps it true to the model is the parity gate of
+`export.py`. Attention and quantised products are ONNX Runtime's own operators (domain com.microsoft).
+
+int8: each column of a weight matrix gets its own scale and each row (token) of the word embedding too; activations are
+quantised as they come. Embedding rows become float again once gathered, so that only rows in use are ever converted.
+
+Shapes: B sequences, L positions, D width, F columns of a weight matrix, H heads, V vocabulary, I intents, S slot tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from understudy.model.encoder import POSITION_OFFSET, Block, Encoder
+from understudy.model.heads import NLU
+from understudy.runtime.session import INPUTS, OUTPUTS
+
+__all__ = ["OPSET", "Precision", "quantise_columns", "write_graph"]
+
+Precision = Literal["fp32", "int8"]
+OPSET = 17
+IR_VERSION = 8  # the one that belongs to this opset: every supported ONNX Runtime reads it
+MICROSOFT = "com.microsoft"
+Floats = NDArray[np.float32]
+
+
+def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int = 8, max_length: int | None = None) -> ModelProto:
+    """The graph that computes `model`.
+
+    Inputs are int64 `input_ids` [B, L] and `attention_mask` [B, L] (1 at tokens, then 0 at padding), outputs float32
+    `intent_logits` [B, I] and `slot_logits` [B, L, S]; B and L are free, L up to `max_length`.
+
+    Args:
+        model: the model, on the CPU.
+        precision: of the weights.
+        weight_bits: bits of a quantised matrix weight, 8 or 7. With 7, no processor's 8-bit products can saturate.
+        max_length: positions to keep; None keeps the encoder's.
+    """
+    graph = _Graph(weight_bits if precision == "int8" else None)
+    h_BLD = _encoder(graph, model.encoder, max_length or model.encoder.config.max_length)
+    pooled_BD = _mean(graph, h_BLD) if model.pooling == "mean" else _first(graph, h_BLD)
+    _head(graph, pooled_BD, model.heads["intent"], name="intent", output=OUTPUTS[0])
+    _head(graph, h_BLD, model.heads["slots"], name="slots", output=OUTPUTS[1])
+    intents, tags = model.outputs
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["B", "L"]) for name in INPUTS]
+    shapes = ["B", intents], ["B", "L", tags]
+    outputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in zip(OUTPUTS, shapes, strict=True)]
+    body = helper.make_graph(graph.nodes, "understudy", inputs, outputs, graph.weights)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+    written: ModelProto = helper.make_model(body, opset_imports=opsets, ir_version=IR_VERSION, producer_name="understudy")
+    return written
+
+
+def quantise_columns(w_DF: Floats, *, bits: int) -> tuple[NDArray[np.int8], Floats]:
+    """Integers [D, F] and one scale per column [F] with `integers * scale` nearest to `w_DF`, symmetric about zero."""
+    largest = 2 ** (bits - 1) - 1
+    scale_F = np.maximum(np.abs(w_DF).max(axis=0), np.float32(1e-12)) / np.float32(largest)
+    return np.clip(np.rint(w_DF / scale_F), -largest, largest).astype(np.int8), scale_F.astype(np.float32)
+
+
+class _Graph:
+    """Nodes and weights in the order they were added. `bits` is None for float weights."""
+
+    def __init__(self, bits: int | None) -> None:
+        self.bits = bits
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+
+    def weight(self, name: str, value: Tensor | NDArray[Any]) -> str:
+        array = value.detach().float().numpy() if isinstance(value, Tensor) else value
+        self.weights.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
+        return name
+
+    def op(self, kind: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, domain=domain, **attributes))
+        return name
+
+    def linear(self, x: str, layer: nn.Linear, name: str, *, bias: bool = True) -> str:
+        """x W + b over the last axis; without `bias`, the caller adds it."""
+        w_DF = layer.weight.detach().float().numpy().T
+        if self.bits is not None:
+            q_DF, scale_F = quantise_columns(w_DF, bits=self.bits)
+            zero = self.weight(f"{name}.zero", np.zeros(len(scale_F), np.int8))
+            inputs = [x, self.weight(f"{name}.weight", q_DF), self.weight(f"{name}.scale", scale_F), zero]
+            inputs += [self.weight(f"{name}.bias", layer.bias)] if bias else []
+            return self.op("DynamicQuantizeMatMul", inputs, name, domain=MICROSOFT)
+        product = self.op("MatMul", [x, self.weight(f"{name}.weight", w_DF)], f"{name}.product" if bias else name)
+        return self.op("Add", [product, self.weight(f"{name}.bias", layer.bias)], name) if bias else product
+
+    def linear_gelu(self, x: str, layer: nn.Linear, name: str) -> str:
+        """gelu(x W + b), the exact GELU."""
+        product = self.linear(x, layer, f"{name}.product", bias=False)
+        return self.op("BiasGelu", [product, self.weight(f"{name}.bias", layer.bias)], name, domain=MICROSOFT)
+
+    def norm(self, x: str, layer: nn.LayerNorm, name: str) -> str:
+        scale, shift = self.weight(f"{name}.weight", layer.weight), self.weight(f"{name}.bias", layer.bias)
+        return self.op("LayerNormalization", [x, scale, shift], name, axis=-1, epsilon=layer.eps)
+
+
+def _encoder(graph: _Graph, encoder: Encoder, max_length: int) -> str:
+    h_BLD = graph.norm(_embeddings(graph, encoder, max_length), encoder.embedding_norm, "embedding_norm")
+    mask_BL = graph.op("Cast", [INPUTS[1]], "mask", to=TensorProto.INT32)
+    for index, block in enumerate(encoder.blocks):
+        assert isinstance(block, Block)
+        h_BLD = _block(graph, h_BLD, mask_BL, block, name=f"blocks.{index}")
+    return graph.norm(h_BLD, encoder.final_norm, "final_norm")
+
+
+def _embeddings(graph: _Graph, encoder: Encoder, max_length: int) -> str:
+    """Word plus position; the one row of token types is folded into the positions, which begin after their offset."""
+    w_VD = encoder.words.weight.detach().float().numpy()
+    if graph.bits is not None:
+        q_DV, scale_V = quantise_columns(w_VD.T, bits=8)  # never multiplied as integers, so all 8 bits are safe
+        rows = graph.op("Gather", [graph.weight("words.weight", q_DV.T), INPUTS[0]], "words.rows")
+        floats = graph.op("Cast", [rows], "words.floats", to=TensorProto.FLOAT)
+        scales = graph.op("Gather", [graph.weight("words.scale", scale_V[:, None]), INPUTS[0]], "words.scales")
+        words_BLD = graph.op("Mul", [floats, scales], "words")
+    else:
+        words_BLD = graph.op("Gather", [graph.weight("words.weight", w_VD), INPUTS[0]], "words")
+    end = min(max_length, encoder.config.max_length) + POSITION_OFFSET
+    table_LD = encoder.positions.weight[POSITION_OFFSET:end] + encoder.token_type.weight
+    length = graph.op("Shape", [INPUTS[0]], "length", start=1, end=2)
+    bounds = [graph.weight("positions.first", np.array([0])), length]
+    positions_LD = graph.op("Slice", [graph.weight("positions.weight", table_LD), *bounds], "positions")
+    return graph.op("Add", [words_BLD, positions_LD], "embeddings")
+
+
+def _block(graph: _Graph, h_BLD: str, mask_BL: str, block: Block, *, name: str) -> str:
+    # Add and LayerNormalization stay apart: ONNX Runtime's SkipLayerNormalization is three times slower than both on a CPU.
+    normed = graph.norm(h_BLD, block.attention_norm, f"{name}.attention_norm")
+    attended = _attention(graph, normed, mask_BL, block.attention.qkv, block.attention.heads, name=f"{name}.attention")
+    update = graph.linear(attended, block.attention.out, f"{name}.attention.out")
+    h_BLD = graph.op("Add", [h_BLD, update], f"{name}.after_attention")
+    normed = graph.norm(h_BLD, block.ffn_norm, f"{name}.ffn_norm")
+    update = graph.linear(graph.linear_gelu(normed, block.ffn_in, f"{name}.ffn_in"), block.ffn_out, f"{name}.ffn_out")
+    return graph.op("Add", [h_BLD, update], f"{name}.after_ffn")
+
+
+def _attention(graph: _Graph, x_BLD: str, mask_BL: str, qkv: nn.Linear, heads: int, *, name: str) -> str:
+    """Query, key and value projections and attention in one operator."""
+    w_DF = qkv.weight.detach().float().numpy().T
+    bias = graph.weight(f"{name}.qkv.bias", qkv.bias)
+    if graph.bits is None:
+        inputs = [x_BLD, graph.weight(f"{name}.qkv.weight", w_DF), bias, mask_BL]
+        return graph.op("Attention", inputs, name, domain=MICROSOFT, num_heads=heads)
+    q_DF, scale_F = quantise_columns(w_DF, bits=graph.bits)
+    x, x_scale, x_zero = (f"{name}.{part}" for part in ("input", "input_scale", "input_zero"))
+    graph.nodes.append(helper.make_node("DynamicQuantizeLinear", [x_BLD], [x, x_scale, x_zero], name=x))
+    weight, scale = graph.weight(f"{name}.qkv.weight", q_DF), graph.weight(f"{name}.qkv.scale", scale_F)
+    zero = graph.weight(f"{name}.qkv.zero", np.zeros(len(scale_F), np.int8))
+    inputs = [x, weight, bias, x_scale, scale, mask_BL, x_zero, zero]
+    return graph.op("QAttention", inputs, name, domain=MICROSOFT, num_heads=heads)
+
+
+def _mean(graph: _Graph, h_BLD: str) -> str:
+    """[B, D]: the mean over each sequence's tokens."""
+    axis = graph.weight("pool.axis", np.array([1]))
+    mask_BL = graph.op("Cast", [INPUTS[1]], "pool.mask", to=TensorProto.FLOAT)
+    mask_B1L = graph.op("Unsqueeze", [mask_BL, axis], "pool.row")
+    total_BD = graph.op("Squeeze", [graph.op("MatMul", [mask_B1L, h_BLD], "pool.sum"), axis], "pool.total")
+    return graph.op("Div", [total_BD, graph.op("ReduceSum", [mask_BL, axis], "pool.count", keepdims=1)], "pool")
+
+
+def _first(graph: _Graph, h_BLD: str) -> str:
+    """[B, D]: each sequence's first token."""
+    return graph.op("Gather", [h_BLD, graph.weight("pool.index", np.array(0))], "pool", axis=1)
+
+
+def _head(graph: _Graph, x: str, head: nn.Module, *, name: str, output: str) -> None:
+    *hidden, last = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    for index, layer in enumerate(hidden):
+        x = graph.linear_gelu(x, layer, f"{name}.{index}")
+    graph.linear(x, last, output)

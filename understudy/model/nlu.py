@@ -1,0 +1,195 @@
+"""Fine-tuned models as folders, and as callables on text.
+
+A folder holds the encoder's `config.json`, `model.safetensors` (encoder under Hugging Face's names, heads under `heads.`),
+`labels.json`, `nlu.json` and the tokenizer's files.
+
+    nlu = Predictor.load("artifacts/student-nlu")
+    nlu("wake me at six")
+
+Shape legend: B sequences, T packed tokens, I intents, S slot tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from pydantic import Field, ValidationError
+
+from understudy import artifact
+from understudy.config import Config
+from understudy.errors import ArtifactError, DataError
+from understudy.interpretation import Interpretation
+from understudy.model.encoder import Encoder, Layout
+from understudy.model.folder import (  # fmt: skip
+    WEIGHTS,
+    check_tokenizer,
+    copy_tokenizer,
+    load_named,
+    read_config,
+    read_weights,
+    save_named,
+    write_config,
+)
+from understudy.model.heads import NLU, Pooling
+from understudy.runtime.decode import Labels, decode
+from understudy.runtime.encode import Encoded, encode, token_batches
+from understudy.tokenizer import Tokenizer
+
+__all__ = ["SETTINGS", "NLUSettings", "Predictor", "load_nlu", "read_settings", "save_nlu"]
+
+LABELS: Final = "labels.json"
+SETTINGS: Final = "nlu.json"
+
+
+class NLUSettings(Config):
+    """The contents of `nlu.json`: the heads' shape, and how text is made ready for the model.
+
+    max_length: tokens of an utterance, <s> and </s> included; the rest is cut off. spoken: typed text is converted to its
+    spoken form first, where the caller names the language (A 2.2). lower: words are lower-cased for the model.
+    """
+
+    max_length: int = Field(ge=3)
+    spoken: bool
+    lower: bool = False
+    width: int = Field(default=256, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    pooling: Pooling = "mean"
+
+
+def save_nlu(
+    model: NLU,
+    labels: Labels,
+    folder: Path | str,
+    tokenizer_dir: Path | str,
+    *,
+    spoken: bool,
+    max_length: int,
+    lower: bool = False,
+) -> None:
+    """Write `model`, what its outputs mean, and the tokenizer of `tokenizer_dir` into `folder` (which exists or is made).
+
+    Raises ArtifactError where the tokenizer is missing or does not match the encoder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    intents, tags = model.outputs
+    if (intents, tags) != (len(labels.intents), len(labels.tags)):
+        raise ValueError(f"{intents} intents and {tags} tags, but labels for {len(labels.intents)} and {len(labels.tags)}")
+    config = model.encoder.config
+    copy_tokenizer(tokenizer_dir, folder, vocab_size=config.vocab_size)
+    write_config(config, folder, architecture="RobertaPreLayerNormModel")
+    settings = NLUSettings(
+        max_length=min(max_length, config.max_length),
+        spoken=spoken,
+        lower=lower,
+        width=model.width,
+        dropout=model.dropout,
+        pooling=model.pooling,
+    )
+    (folder / SETTINGS).write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    labels.save(folder / LABELS)
+    save_named(model, folder)
+
+
+def load_nlu(folder: Path | str) -> tuple[NLU, Labels]:
+    """Model, on the CPU and in evaluation mode, and labels from a folder that `save_nlu` wrote.
+
+    Raises ArtifactError naming the file or tensor that is missing, foreign or of another shape.
+    """
+    folder = Path(folder)
+    config, settings, labels = read_config(folder), read_settings(folder), Labels.load(folder / LABELS)
+    check_tokenizer(folder, config.vocab_size)
+    with torch.device("meta"):
+        heads = {"width": settings.width, "dropout": settings.dropout, "pooling": settings.pooling}
+        model = NLU(Encoder(config), len(labels.intents), len(labels.tags), **heads)  # type: ignore[arg-type]
+    load_named(model, read_weights(folder), where=folder / WEIGHTS)
+    return model.eval(), labels
+
+
+def read_settings(folder: Path | str) -> NLUSettings:
+    """`nlu.json` of a folder. Raises ArtifactError where it is missing or damaged."""
+    path = Path(folder) / SETTINGS
+    try:
+        return NLUSettings.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(
+            "this is not a fine-tuned model", where=path, got=error.strerror, wanted="what the finetune stage wrote"
+        ) from None
+    except ValidationError as error:
+        raise ArtifactError("the model's settings are damaged", where=path, got=" ".join(str(error).split())[:300]) from None
+
+
+class Predictor:
+    """Text in, Interpretation out, in torch. The exported `understudy.runtime` gives the same answers without it."""
+
+    def __init__(self, model: NLU, labels: Labels, tokenizer: Tokenizer, settings: NLUSettings, *, bf16: bool = False) -> None:
+        self.model, self.labels, self.tokenizer, self.settings, self.bf16 = model, labels, tokenizer, settings, bf16
+
+    @classmethod
+    def load(cls, folder: Path | str, *, device: torch.device | str = "cpu", bf16: bool = False) -> Predictor:
+        """The model of `folder`: an nlu artifact, whose files are verified, or a bare folder that `save_nlu` wrote.
+
+        Args:
+            folder: where it stands.
+            device: where it runs.
+            bf16: run matrix products in bfloat16: faster where the processor has it, confidences differ in the third digit.
+
+        Raises ArtifactError where it is not one, is damaged, or its parts do not belong together.
+        """
+        folder = Path(folder)
+        if (folder / artifact.MANIFEST).exists() or not folder.is_dir():
+            artifact.open(folder, kind="nlu")
+        model, labels = load_nlu(folder)
+        return cls(model.to(device), labels, Tokenizer.load(folder), read_settings(folder), bf16=bf16)
+
+    def __call__(self, text: str, lang: str | None = None) -> Interpretation:
+        """What `text` means. Slots are spans of `text` as given. Raises DataError where there is nothing to understand."""
+        return self.batch([text], lang)[0]
+
+    def batch(
+        self, texts: Sequence[str], langs: Sequence[str | None] | str | None = None, *, batch_tokens: int = 4096
+    ) -> list[Interpretation]:
+        """What each of `texts` means, in their order; utterances of like length are run together.
+
+        Args:
+            texts: utterances, none empty.
+            langs: one language for all, or one (or None) per text.
+            batch_tokens: most tokens, counted padded, of one forward pass.
+
+        Raises DataError for an empty text, naming its place, or where texts and languages differ in number.
+        """
+        each = [langs] * len(texts) if isinstance(langs, str) or langs is None else list(langs)
+        if len(each) != len(texts):
+            raise DataError("texts and languages differ in number", got=f"{len(texts)} texts, {len(each)} languages")
+        encoded = [self._encode(index, text, lang) for index, (text, lang) in enumerate(zip(texts, each, strict=True))]
+        answers: dict[int, Interpretation] = {}
+        for indices in token_batches([len(e.ids) for e in encoded], budget=batch_tokens):
+            answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
+        return [answers[index] for index in range(len(texts))]
+
+    def _encode(self, index: int, text: str, lang: str | None) -> Encoded:
+        s = self.settings
+        try:
+            return encode(text, self.tokenizer, max_length=s.max_length, lang=lang, spoken=s.spoken, lower=s.lower)
+        except DataError as error:
+            raise DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint) from None
+
+    @torch.inference_mode()
+    def _answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
+        device = next(self.model.parameters()).device
+        lengths = [len(e.ids) for e in encoded]
+        ids_T = torch.tensor([i for e in encoded for i in e.ids], device=device)
+        training = self.model.training
+        self.model.eval()
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            intent_logits_BI, slot_logits_TS = self.model(ids_T, Layout.packed(lengths, device=device))
+        self.model.train(training)
+        intent_logits_BI = intent_logits_BI.float().cpu().numpy()
+        slots = torch.split(slot_logits_TS.float().cpu(), lengths)
+        return [
+            decode(e.text, e.words, intent_logits_I, slot_logits.numpy()[e.first], self.labels)
+            for e, intent_logits_I, slot_logits in zip(encoded, intent_logits_BI, slots, strict=True)
+        ]

@@ -1,0 +1,226 @@
+"""Recipes: a TOML of stages becomes a plan, and the plan is run.
+
+A stage's fingerprint is made of its settings, its seed, the files it reads and the content of its inputs. A stage whose
+artifact carries the same fingerprint is skipped; one that was cut off resumes from its scratch directory; a changed one
+runs again, and after it those descendants whose inputs really came out different.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from understudy import artifact, stages
+from understudy.artifact import Artifact, Manifest, Parent
+from understudy.config import Config, StageConfig, override, parse, read_toml, refs
+from understudy.errors import RecipeError, nearest
+
+__all__ = ["Done", "Planned", "Recipe", "State", "load", "plan", "run", "run_stage"]
+
+log = logging.getLogger(__name__)
+State = Literal["cached", "resume", "run", "wait"]
+
+
+class Recipe(Config):
+    """A whole pipeline: top-level settings and its stages by name, in the order of the file."""
+
+    name: str
+    seed: int
+    artifacts: Path
+    stage: dict[str, StageConfig]
+
+    def directory(self, name: str) -> Path:
+        """Where the artifact of stage `name` stands."""
+        return self.artifacts / name
+
+
+class _TopLevel(Config):
+    name: str
+    seed: int = 0
+    artifacts: Path | None = None
+    data_root: Path | None = None
+    stage: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One stage of a plan.
+
+    `state`: cached (nothing to do), resume (was cut off; goes on from its last checkpoint), run, or wait (an input will be
+    made again, so it may turn out to be cached).
+    """
+
+    name: str
+    config: StageConfig
+    inputs: Mapping[str, Path]
+    state: State
+
+
+@dataclass(frozen=True)
+class Done:
+    """One stage after a run: its artifact, whether it was skipped, and the seconds it took."""
+
+    name: str
+    artifact: Artifact
+    skipped: bool
+    seconds: float
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong."""
+    top = parse(_TopLevel, override(read_toml(path), overrides), where=path.name)
+    if not top.stage:
+        raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
+    for name in top.stage:
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise RecipeError("a stage name is letters, digits, '-' and '_'", where=f"{path.name}.stage", got=name)
+    configs = {
+        name: stages.parse_stage(_fill(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
+        for name, table in top.stage.items()
+    }
+    recipe = Recipe.model_construct(
+        name=top.name, seed=top.seed, artifacts=top.artifacts or Path("artifacts") / top.name, stage=configs
+    )
+    _check_references(recipe)
+    return recipe
+
+
+def _fill(value: Any, data_root: Path | None, where: str) -> Any:
+    """`value` with `{data_root}` replaced in every string."""
+    if isinstance(value, dict):
+        return {key: _fill(item, data_root, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, data_root, where) for item in value]
+    if isinstance(value, str) and "{data_root}" in value:
+        if data_root is None:
+            raise RecipeError("this recipe reads data of yours", where=where, got=value, hint="Say where it is: data_root=DIR")
+        return value.replace("{data_root}", str(data_root))
+    return value
+
+
+def _check_references(recipe: Recipe) -> None:
+    for name, config in recipe.stage.items():
+        for ref in refs(config):
+            where = f"stage.{name}"
+            if ref in recipe.stage:
+                made = stages.MAKES[_kind(recipe.stage[ref])]
+            elif (manifest := artifact.peek(Path(ref))) is not None:
+                made = manifest.kind
+            else:
+                hint = nearest(ref, recipe.stage)
+                raise RecipeError(
+                    f"'{ref}' is neither a stage nor an artifact", where=where, wanted=" or ".join(ref.kinds), hint=hint
+                )
+            if made not in ref.kinds:
+                raise RecipeError(f"'{ref}' is of the wrong kind", where=where, got=made, wanted=" or ".join(ref.kinds))
+    _order(recipe)
+
+
+def _kind(config: StageConfig) -> str:
+    return str(config.model_dump()["kind"])
+
+
+def _order(recipe: Recipe) -> list[str]:
+    """Stage names so that each comes after its inputs; otherwise in the order of the file. Raises RecipeError on a cycle."""
+    ordered: list[str] = []
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise RecipeError("stages need one another in a circle", got=" -> ".join((*path[path.index(name) :], name)))
+        if name not in ordered:
+            for ref in refs(recipe.stage[name]):
+                if ref in recipe.stage:
+                    visit(str(ref), (*path, name))
+            ordered.append(name)
+
+    for name in recipe.stage:
+        visit(name, ())
+    return ordered
+
+
+def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
+    """What a run would do, in order, judged without running anything.
+
+    Args:
+        only: names of the stages to run; their inputs must exist already.
+    """
+    for name in only:
+        if name not in recipe.stage:
+            raise RecipeError(
+                f"there is no stage '{name}'",
+                where="--only",
+                hint=nearest(name, recipe.stage),
+                wanted=f"one of {', '.join(recipe.stage)}",
+            )
+    planned: dict[str, Planned] = {}
+    for name in _order(recipe):
+        if only and name not in only:
+            continue
+        config = recipe.stage[name]
+        inputs = {str(r): recipe.directory(r) if r in recipe.stage else Path(r) for r in refs(config)}
+        # Whether inputs come out different is not known before they are made; without an artifact there is nothing to keep.
+        state: State = "wait" if artifact.peek(recipe.directory(name)) is not None else "run"
+        if all(planned[i].state == "cached" if i in planned else True for i in inputs):
+            manifests = {i: artifact.peek(path) for i, path in inputs.items()}
+            missing = [i for i, manifest in manifests.items() if manifest is None]
+            if missing:
+                raise RecipeError(
+                    f"the input '{missing[0]}' has not been made", where=f"stage.{name}", hint="Run it first, or leave --only out"
+                )
+            state = _state(recipe, name, {i: m for i, m in manifests.items() if m is not None}, inputs)
+        planned[name] = Planned(name, config, inputs, state)
+    return list(planned.values())
+
+
+def _state(recipe: Recipe, name: str, manifests: Mapping[str, Manifest], inputs: Mapping[str, Path]) -> State:
+    config, directory = recipe.stage[name], recipe.directory(name)
+    parents = {i: Parent(path=str(inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
+    mark = artifact.fingerprint(stages.MAKES[_kind(config)], resolved(config), parents, recipe.seed)
+    made = artifact.peek(directory)
+    if made is not None and made.fingerprint == mark:
+        return "cached"
+    return "resume" if artifact.interrupted(directory, mark) else "run"
+
+
+def resolved(config: StageConfig) -> dict[str, Any]:
+    """The settings as recorded in the artifact, with size and time of change of every outside file the stage reads."""
+    seen = {str(p): [p.stat().st_size, p.stat().st_mtime_ns] for p in config.reads() if p.exists()}
+    return config.model_dump(mode="json") | ({"sources_seen": seen} if seen else {})
+
+
+def run(recipe: Recipe, *, only: Sequence[str] = (), on_start: Callable[[Planned], None] = lambda planned: None) -> list[Done]:
+    """Run what is not up to date, in order. Returns every stage of the plan with its artifact.
+
+    Raises RecipeError, or whatever error the first failing stage raises; stages made before it stay.
+    """
+    done = []
+    for item in plan(recipe, only=only):
+        started = time.monotonic()
+        directory = recipe.directory(item.name)
+        manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
+        current = _state(recipe, item.name, manifests, item.inputs)
+        if current == "cached":
+            done.append(Done(item.name, artifact.open(directory), True, 0.0))
+            continue
+        on_start(Planned(item.name, item.config, item.inputs, current))
+        made = run_stage(item.config, item.inputs, directory, seed=recipe.seed)
+        log.info("%s: made in %.1f s", item.name, time.monotonic() - started)
+        done.append(Done(item.name, made, False, time.monotonic() - started))
+    return done
+
+
+def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, *, seed: int) -> Artifact:
+    """Run one stage on explicit paths: open and verify the inputs, do the work, write the artifact at `directory`."""
+    opened = {ref: artifact.open(inputs[ref], kind=_kinds(config, ref)) for ref in inputs}
+    kind = stages.MAKES[_kind(config)]
+    with artifact.writing(directory, kind=kind, config=resolved(config), parents=opened, seed=seed) as draft:
+        stages.run(config, opened, draft, seed=seed)
+    return artifact.open(directory, kind=kind)
+
+
+def _kinds(config: StageConfig, name: str) -> list[Any]:
+    return [kind for ref in refs(config) if ref == name for kind in ref.kinds]

@@ -1,0 +1,186 @@
+"""From the numbers a model gives to what an utterance means. NumPy only.
+
+A model scores every intent for the utterance and every BIO tag for each word. Tags are chosen together: the best sequence
+in which `I-x` follows only `B-x` or `I-x`. Confidences are softmax probabilities of what was chosen.
+
+Shapes: I intents, S slot tags, W words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.errors import ArtifactError
+from understudy.interpretation import OUTSIDE, Interpretation, Slot, tags_to_slots
+from understudy.text.words import Word
+
+__all__ = ["Labels", "best_tags", "decode", "softmax"]
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a model can say: its intents, the domain of each, its slot names and the BIO tags over them.
+
+    The order is the order of the model's outputs. Tags are always `O, B-a, I-a, B-b, I-b, …` in the order of `slots`, so
+    that odd indices begin a slot and even ones continue it; decoding relies on it.
+    """
+
+    intents: tuple[str, ...]
+    domains: Mapping[str, str]
+    slots: tuple[str, ...]
+    tags: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        wanted = _tags(self.slots)
+        if not self.tags:
+            object.__setattr__(self, "tags", wanted)
+        for name, values in (("intents", self.intents), ("slots", self.slots)):
+            if len(set(values)) != len(values) or not all(isinstance(v, str) and v for v in values):
+                raise ValueError(f"'{name}' must be different, non-empty strings")
+        if not self.intents:
+            raise ValueError("there must be at least one intent")
+        if self.tags != wanted:
+            raise ValueError("'tags' must be O, then B-x and I-x for each slot in order")
+        if foreign := sorted(set(self.domains) - set(self.intents)):
+            raise ValueError(f"'domains' names intents that do not exist: {', '.join(foreign[:5])}")
+
+    @classmethod
+    def from_inventory(cls, intents: Iterable[str], domains: Mapping[str, str], slots: Iterable[str]) -> Labels:
+        """Labels over the given names, sorted and without repeats. Intents without a domain get the empty one."""
+        names = tuple(sorted(set(intents)))
+        return cls(names, {name: domains.get(name, "") for name in names}, tuple(sorted(set(slots))))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Labels:
+        """Labels from a `labels.json`, with or without its `tags`. Raises ArtifactError where it cannot be used."""
+        path = Path(path)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                tuple(found["intents"]),
+                dict(found.get("domains") or {}),
+                tuple(found["slots"]),
+                tuple(found.get("tags") or ()),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            got = f"no key {error}" if isinstance(error, KeyError) else str(error)
+            raise ArtifactError(
+                "the labels cannot be read",
+                where=path,
+                got=got,
+                wanted='{"intents": [...], "domains": {intent: domain}, "slots": [...], "tags": ["O", "B-x", "I-x", ...]}',
+            ) from None
+
+    def save(self, path: Path | str) -> None:
+        """Write `labels.json`; the same labels always give the same bytes."""
+        content = {
+            "intents": list(self.intents),
+            "domains": {name: self.domains.get(name, "") for name in self.intents},
+            "slots": list(self.slots),
+            "tags": list(self.tags),
+        }
+        Path(path).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _tags(slots: Sequence[str]) -> tuple[str, ...]:
+    return (OUTSIDE, *(f"{prefix}-{name}" for name in slots for prefix in "BI"))
+
+
+def softmax(logits: Floats) -> NDArray[np.float32]:
+    """Probabilities over the last axis, in float32; safe for any finite logits."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float32)
+    normalised: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return normalised
+
+
+def best_tags(slot_logits_WS: Floats) -> NDArray[np.intp]:
+    """Index of one tag per word, [W]: the highest-scoring sequence in which I-x follows only B-x or I-x (Viterbi).
+
+    Takes tags in the order of `Labels.tags`: column 0 is O, odd columns are B, the even one after each is its I.
+    """
+    greedy_W: NDArray[np.intp] = slot_logits_WS.argmax(axis=1)
+    inside_W = (greedy_W > 0) & (greedy_W % 2 == 0)
+    # The best tag of every word, each for itself, is the best sequence wherever it is a permitted one: nearly always.
+    before_W = np.concatenate(([0], greedy_W[:-1]))
+    if not np.any(inside_W & (before_W != greedy_W) & (before_W != greedy_W - 1)):
+        return greedy_W
+    return _viterbi(slot_logits_WS)
+
+
+def _viterbi(slot_logits_WS: Floats) -> NDArray[np.intp]:
+    """All tags but I-x may follow any tag, so a step needs one maximum over all tags and one per slot: O(S), not O(S^2)."""
+    W, S = slot_logits_WS.shape
+    back_WS = np.zeros((W, S), dtype=np.intp)
+    score_S = slot_logits_WS[0].astype(np.float64)
+    score_S[2::2] = -np.inf
+    begins = np.arange(1, S, 2)
+    for w in range(1, W):
+        best = int(score_S.argmax())
+        reached_S = np.full(S, score_S[best])
+        back_WS[w] = best
+        begun, continued = score_S[1::2], score_S[2::2]
+        reached_S[2::2] = np.maximum(begun, continued)
+        back_WS[w, 2::2] = np.where(begun >= continued, begins, begins + 1)
+        score_S = reached_S + slot_logits_WS[w]
+    path_W = np.zeros(W, dtype=np.intp)
+    path_W[-1] = score_S.argmax()
+    for w in range(W - 1, 0, -1):
+        path_W[w - 1] = back_WS[w, path_W[w]]
+    return path_W
+
+
+def decode(
+    text: str,
+    words: Sequence[Word],
+    intent_logits_I: Floats,
+    slot_logits_WS: Floats,
+    labels: Labels,
+    *,
+    locale: str = "",
+) -> Interpretation:
+    """The Interpretation of `text` that a model's scores stand for.
+
+    Args:
+        text: the utterance; slots are spans of it.
+        words: what the model saw, each with its span in `text`.
+        intent_logits_I: [I] scores of the intents.
+        slot_logits_WS: [at most W, S] scores of the tags at each word's first piece; words beyond its rows (cut off by the
+            model's maximum length) are outside every slot.
+        labels: names of the I intents and S tags.
+        locale: written into the result.
+    """
+    I, S = len(labels.intents), len(labels.tags)
+    if intent_logits_I.shape != (I,) or slot_logits_WS.ndim != 2 or slot_logits_WS.shape[1] != S:
+        raise ValueError(f"wanted [{I}] and [W, {S}], got {intent_logits_I.shape} and {slot_logits_WS.shape}")
+    probabilities_I = softmax(intent_logits_I)
+    intent = int(probabilities_I.argmax())
+    seen = min(len(words), len(slot_logits_WS))
+    slots: tuple[Slot, ...] = ()
+    if seen and S > 1:
+        slot_logits_WS = slot_logits_WS[:seen]
+        tags_W = best_tags(slot_logits_WS)
+        if tags_W.any():
+            confidences_W = softmax(slot_logits_WS)[np.arange(seen), tags_W]
+            spans = [(word.start, word.end) for word in words[:seen]]
+            slots = _apart(tags_to_slots(text, spans, [labels.tags[t] for t in tags_W], [float(c) for c in confidences_W]))
+    name = labels.intents[intent]
+    return Interpretation(text, name, slots, labels.domains.get(name, ""), float(probabilities_I[intent]), locale)
+
+
+def _apart(slots: Sequence[Slot]) -> tuple[Slot, ...]:
+    """Slots that overlap none before them. Words that one reading stands for ("7:30" -> "seven thirty") share its span, so two
+    slots that meet inside a reading claim the same characters: the first has them."""
+    kept: list[Slot] = []
+    for slot in slots:
+        if not kept or slot.start >= kept[-1].end:
+            kept.append(slot)
+    return tuple(kept)

@@ -1,0 +1,96 @@
+"""From text to the arrays a model reads, remembering where every word stands in the text.
+
+Shapes: B sequences, L positions of the longest sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.errors import DataError
+from understudy.text.spoken import Formatter
+from understudy.text.words import Word, words
+from understudy.tokenizer import Tokenizer
+
+__all__ = ["Encoded", "encode", "pad", "token_batches"]
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An utterance as a model sees it.
+
+    `words` have spans in `text`; `ids` are the tokens with their <s> and </s>; `first[w]` is the index in `ids` of word w's
+    first piece. Words that the maximum length cut off have no entry in `first`.
+    """
+
+    text: str
+    words: list[Word]
+    ids: list[int]
+    first: list[int]
+
+
+def encode(
+    text: str,
+    tokenizer: Tokenizer,
+    *,
+    max_length: int,
+    lang: str | None = None,
+    spoken: bool = False,
+    lower: bool = False,
+) -> Encoded:
+    """Cut `text` into words and the words into tokens.
+
+    Args:
+        text: what was said or typed.
+        tokenizer: the model's own.
+        max_length: tokens that the model accepts, <s> and </s> included; the rest is cut off.
+        lang: language ("en") or locale ("en-US") of the text; used only with `spoken`.
+        spoken: convert typed text to the form it is spoken in ("7:30" -> "seven thirty") where `lang` is known; the words'
+            spans stay spans of the text as given (paper section A 2.2).
+        lower: lower-case each word before it is cut into pieces; spans stay as they are.
+
+    Raises:
+        DataError: the text holds no word, or `spoken` is set and no formatter knows `lang`.
+    """
+    found = _formatter(lang.replace("_", "-").partition("-")[0].lower()).align(text) if spoken and lang else []
+    found = found or words(text)  # punctuation alone has no spoken form, yet a caller who sends it wants an answer
+    if not found:
+        raise DataError("there is nothing to understand", got=repr(text[:40]), wanted="text with at least one word")
+    forms = [word.text.lower() for word in found] if lower else [word.text for word in found]
+    encoding = tokenizer.encode(forms, max_length=max_length)
+    return Encoded(text, found, encoding.ids, encoding.first)
+
+
+@cache
+def _formatter(lang: str) -> Formatter:
+    return Formatter(lang)
+
+
+def pad(sequences: Sequence[Sequence[int]], *, pad_id: int) -> tuple[Ints, Ints]:
+    """`input_ids` and `attention_mask`, both int64 [B, L], of sequences filled up to the longest with `pad_id`."""
+    lengths_B = np.fromiter((len(s) for s in sequences), dtype=np.int64, count=len(sequences))
+    mask_BL = (np.arange(lengths_B.max())[None, :] < lengths_B[:, None]).astype(np.int64)
+    ids_BL = np.full(mask_BL.shape, pad_id, dtype=np.int64)
+    for row, sequence in zip(ids_BL, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return ids_BL, mask_BL
+
+
+def token_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
+    """Indices of sequences of like length, in batches of at most `budget` padded tokens (one sequence at the least)."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        # Lengths rise, so the newest member says how wide the batch becomes.
+        if batch and lengths[index] * (len(batch) + 1) > budget:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

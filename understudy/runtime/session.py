@@ -1,0 +1,204 @@
+"""Text in, Interpretation out: an exported model in ONNX Runtime on the processor. No torch.
+
+    nlu = Runtime.load("artifacts/student")
+    nlu("wake me at six")          # Interpretation(intent="alarm_set", slots=(Slot("time", "six", 11, 14, …),), …)
+    nlu.batch(["stop", "play jazz"])
+
+Shapes: B sequences, L positions, I intents, S slot tags.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from understudy import artifact
+from understudy.config import Config
+from understudy.errors import ArtifactError, DataError
+from understudy.interpretation import Interpretation
+from understudy.runtime.cpu import available_cpus
+from understudy.runtime.decode import Labels, decode
+from understudy.runtime.encode import Encoded, encode, pad, token_batches
+from understudy.tokenizer import Tokenizer
+
+__all__ = ["INPUTS", "OUTPUTS", "Runtime", "RuntimeSettings", "run_session", "start_session"]
+
+INPUTS = ("input_ids", "attention_mask")
+OUTPUTS = ("intent_logits", "slot_logits")
+TOKENS_PER_BATCH = 2048
+
+
+class RuntimeSettings(Config):
+    """The contents of `runtime.json`: how text is made ready for the model.
+
+    precision: of the weights. max_length: tokens the model accepts, <s> and </s> included. spoken: typed text is converted
+    to its spoken form first, where the caller names the language. lower: words are lower-cased for the model.
+    """
+
+    precision: str
+    max_length: int
+    spoken: bool = False
+    lower: bool = False
+
+
+class Runtime:
+    """A loaded runtime artifact. Calls may come from several threads at once."""
+
+    def __init__(
+        self,
+        path: Path,
+        session: ort.InferenceSession,
+        tokenizer: Tokenizer,
+        labels: Labels,
+        settings: RuntimeSettings,
+        *,
+        hash: str,
+    ) -> None:
+        self.path, self.session, self.tokenizer, self.labels, self.settings, self.hash = (
+            path,
+            session,
+            tokenizer,
+            labels,
+            settings,
+            hash,
+        )
+
+    @classmethod
+    def load(cls, path: Path | str, *, threads: int | None = 1) -> Runtime:
+        """The runtime artifact at `path`, every file checked against its hash.
+
+        Args:
+            path: directory that `export` made.
+            threads: threads one call may use, at most what the process has; 1 answers single utterances soonest. None: all
+                processors that the process may use.
+
+        Raises ArtifactError where it is not a runtime, is damaged, or its parts do not belong together.
+        """
+        path = Path(path)
+        manifest = artifact.peek(path)
+        if manifest is not None and manifest.kind == "nlu":
+            raise ArtifactError(
+                "this model has not been exported",
+                where=path,
+                got="an nlu artifact, which needs torch",
+                wanted="a runtime artifact",
+                hint="Make one with `understudy export`",
+            )
+        opened = artifact.open(path, kind="runtime")
+        settings = _read_settings(path / "runtime.json")
+        labels = Labels.load(path / "labels.json")
+        tokenizer = Tokenizer.load(path)
+        session = start_session(path / "model.onnx", threads=threads)
+        _check_graph(path / "model.onnx", session, labels)
+        return cls(path, session, tokenizer, labels, settings, hash=opened.hash)
+
+    def __call__(self, text: str, lang: str | None = None) -> Interpretation:
+        """What `text` means. Slots are spans of `text` as given.
+
+        Args:
+            text: one utterance.
+            lang: its language or locale, e.g. "en" or "en-US"; needed only to convert typed text to spoken form.
+
+        Raises DataError where the text holds no word or no formatter knows the language.
+        """
+        encoded = self.encode(text, lang)
+        return self._answer([encoded])[0]
+
+    def batch(self, texts: Sequence[str], langs: Sequence[str | None] | str | None = None) -> list[Interpretation]:
+        """What each of `texts` means, in their order; utterances of like length run together.
+
+        Args:
+            texts: utterances, none empty.
+            langs: one language for all, or one (or None) per text.
+
+        Raises DataError as a single call does, naming the text's place, or where texts and languages differ in number.
+        """
+        each = [langs] * len(texts) if isinstance(langs, str) or langs is None else list(langs)
+        if len(each) != len(texts):
+            raise DataError("texts and languages differ in number", got=f"{len(texts)} texts, {len(each)} languages")
+        encoded = [self._encode_nth(index, text, lang) for index, (text, lang) in enumerate(zip(texts, each, strict=True))]
+        answers: dict[int, Interpretation] = {}
+        for indices in token_batches([len(e.ids) for e in encoded], budget=TOKENS_PER_BATCH):
+            answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
+        return [answers[index] for index in range(len(texts))]
+
+    def encode(self, text: str, lang: str | None = None) -> Encoded:
+        """The tokens the model would see for `text`, and its words with their spans."""
+        s = self.settings
+        return encode(text, self.tokenizer, max_length=s.max_length, lang=lang, spoken=s.spoken, lower=s.lower)
+
+    def _encode_nth(self, index: int, text: str, lang: str | None) -> Encoded:
+        try:
+            return self.encode(text, lang)
+        except DataError as error:
+            raise DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint) from None
+
+    def _answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
+        ids_BL, mask_BL = pad([e.ids for e in encoded], pad_id=self.tokenizer.pad)
+        intent_logits_BI, slot_logits_BLS = run_session(self.session, ids_BL, mask_BL)
+        return [
+            decode(e.text, e.words, intent_logits_I, slot_logits_LS[e.first], self.labels)
+            for e, intent_logits_I, slot_logits_LS in zip(encoded, intent_logits_BI, slot_logits_BLS, strict=True)
+        ]
+
+
+def start_session(model: Path | str | bytes, *, threads: int | None = 1) -> ort.InferenceSession:
+    """An ONNX Runtime session on the processor that does not spin while idle.
+
+    Args:
+        model: path of an ONNX file, or its bytes.
+        threads: as in `Runtime.load`.
+
+    Raises ArtifactError where ONNX Runtime cannot read the model.
+    """
+    options = ort.SessionOptions()
+    available = available_cpus()
+    options.intra_op_num_threads = available if threads is None else max(1, min(threads, available))
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    where = None if isinstance(model, bytes) else model
+    try:
+        return ort.InferenceSession(
+            model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's own exceptions have no common base but Exception
+        raise ArtifactError("ONNX Runtime cannot read this model", where=where, got=str(error).splitlines()[0][:300]) from None
+
+
+def run_session(
+    session: ort.InferenceSession, ids_BL: NDArray[np.int64], mask_BL: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Intent logits [B, I] and slot logits [B, L, S] of padded token ids and their mask, both [B, L]."""
+    intent_logits_BI, slot_logits_BLS = session.run(list(OUTPUTS), dict(zip(INPUTS, (ids_BL, mask_BL), strict=True)))
+    return intent_logits_BI, slot_logits_BLS
+
+
+def _read_settings(path: Path) -> RuntimeSettings:
+    try:
+        return RuntimeSettings.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ArtifactError("the runtime's settings cannot be read", where=path, got=" ".join(str(error).split())[:300]) from None
+
+
+def _check_graph(path: Path, session: ort.InferenceSession, labels: Labels) -> None:
+    """Inputs, outputs and their widths must be the ones this package exports, for these labels."""
+    inputs = {i.name: i.type for i in session.get_inputs()}
+    outputs: dict[str, Any] = {o.name: o.shape[-1] for o in session.get_outputs()}
+    if inputs != dict.fromkeys(INPUTS, "tensor(int64)") or set(outputs) != set(OUTPUTS):
+        got = json.dumps({"inputs": inputs, "outputs": list(outputs)})
+        wanted = f"int64 inputs {' and '.join(INPUTS)}, outputs {' and '.join(OUTPUTS)}"
+        raise ArtifactError("this graph is not one of ours", where=path, got=got, wanted=wanted)
+    widths = [outputs[name] for name in OUTPUTS]
+    if widths != [len(labels.intents), len(labels.tags)]:
+        got = f"{widths[0]} intents and {widths[1]} tags in the graph"
+        wanted = f"{len(labels.intents)} and {len(labels.tags)}, as in labels.json"
+        raise ArtifactError("the graph and its labels do not belong together", where=path, got=got, wanted=wanted)

@@ -1,0 +1,129 @@
+"""The kinds of stage: which settings each takes, what it makes, and the function that does it.
+
+A stage is a function from artifacts to one new artifact. The work itself lives in the rooms; this is their table of
+contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from understudy.artifact import Artifact, Draft, Kind
+from understudy.config import StageConfig, parse
+from understudy.corpus import build, labels, shards
+from understudy.corpus.build import CorpusConfig
+from understudy.corpus.labels import LabelsConfig
+from understudy.corpus.shards import ShardsConfig
+from understudy.errors import RecipeError, nearest
+from understudy.evaluation import evaluate
+from understudy.evaluation.evaluate import EvaluateConfig
+from understudy.export import export
+from understudy.export.export import ExportConfig
+from understudy.model.presets import shape
+from understudy.tokenizer import train as tokenizer
+from understudy.tokenizer.backend import SPECIALS
+from understudy.tokenizer.train import TokenizerConfig
+from understudy.training import distill, finetune, pretrain
+from understudy.training.distill import DistillConfig
+from understudy.training.finetune import FinetuneConfig
+from understudy.training.pretrain import PretrainConfig
+
+__all__ = ["CONFIGS", "MAKES", "describe", "parse_stage", "run"]
+
+CONFIGS: dict[str, type[StageConfig]] = {
+    "corpus": CorpusConfig,
+    "labels": LabelsConfig,
+    "tokenizer": TokenizerConfig,
+    "shards": ShardsConfig,
+    "pretrain": PretrainConfig,
+    "distill": DistillConfig,
+    "finetune": FinetuneConfig,
+    "export": ExportConfig,
+    "evaluate": EvaluateConfig,
+}
+
+MAKES: dict[str, Kind] = {
+    "corpus": "corpus",
+    "labels": "corpus",
+    "tokenizer": "tokenizer",
+    "shards": "shards",
+    "pretrain": "encoder",
+    "distill": "encoder",
+    "finetune": "nlu",
+    "export": "runtime",
+    "evaluate": "report",
+}
+
+
+def parse_stage(table: Mapping[str, Any], *, where: str) -> StageConfig:
+    """The settings of one stage. Raises RecipeError for an unknown kind or key."""
+    kind = table.get("kind")
+    if kind not in CONFIGS:
+        what = "the key 'kind' is missing" if kind is None else f"there is no stage kind '{kind}'"
+        raise RecipeError(what, where=where, wanted=f"one of {', '.join(CONFIGS)}", hint=nearest(str(kind), CONFIGS))
+    return parse(CONFIGS[kind], table, where=where)
+
+
+def describe(config: StageConfig) -> str:
+    """What a stage will do, in a few words: sizes, parameter counts, steps. For the plan that `--dry-run` prints."""
+    match config:
+        case CorpusConfig():
+            size = f"{config.size:,} rows" if config.size else "all rows"
+            alpha = "languages as they are" if config.alpha is None else f"alpha {config.alpha:g}"
+            return f"{size}, {alpha}, {config.spoken:.0%} spoken" + (
+                f", counts {config.counts}" if config.counts != "none" else ""
+            )
+        case LabelsConfig():
+            return "spoken form" if config.spoken else "as written"
+        case TokenizerConfig():
+            return f"{config.vocab_size:,} pieces"
+        case ShardsConfig():
+            parts = " : ".join(f"{part.parts:g} {part.corpus}" for part in config.mix)
+            return f"{parts}, to {config.max_length} tokens"
+        case PretrainConfig():
+            return f"{_shape(config)}, {config.steps:,} x {config.batch_tokens:,} tokens"
+        case DistillConfig():
+            steps = " + ".join(f"{'<= ' if t.until == 'converged' else ''}{t.steps:,}" for t in config.teachers)
+            return f"{_shape(config)}, {steps} x {config.batch_tokens:,} tokens"
+        case FinetuneConfig():
+            length = f"{config.steps:,} steps" if config.steps else f"{config.epochs:g} epochs"
+            return f"{_shape(config)}, {config.labels:.0%} of the labels, {length}, {config.mode}"
+        case ExportConfig():
+            return config.precision
+        case EvaluateConfig():
+            return f"{', '.join(config.models)} on {config.partition}"
+        case _:
+            return ""
+
+
+def _shape(config: PretrainConfig | DistillConfig | FinetuneConfig) -> str:
+    """Size of the body of the model to be made, or where it comes from."""
+    if config.model is not None:
+        return f"{shape(config.model, len(SPECIALS)).body_parameters / 1e6:,.2f}M body"
+    return f"from {config.encoder if isinstance(config, FinetuneConfig) else config.init}"
+
+
+def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Do the work of one stage: read `inputs`, write files and metrics to `draft`."""
+    match config:
+        case CorpusConfig():
+            build.run(config, inputs, draft, seed=seed)
+        case LabelsConfig():
+            labels.run(config, inputs, draft, seed=seed)
+        case TokenizerConfig():
+            tokenizer.run(config, inputs, draft, seed=seed)
+        case ShardsConfig():
+            shards.run(config, inputs, draft, seed=seed)
+        case PretrainConfig():
+            pretrain.run(config, inputs, draft, seed=seed)
+        case DistillConfig():
+            distill.run(config, inputs, draft, seed=seed)
+        case FinetuneConfig():
+            finetune.run(config, inputs, draft, seed=seed)
+        case ExportConfig():
+            export.run(config, inputs, draft, seed=seed)
+        case EvaluateConfig():
+            evaluate.run(config, inputs, draft, seed=seed)
+        case _:
+            raise AssertionError(f"no stage takes {type(config).__name__}")

@@ -1,0 +1,81 @@
+"""Written numbers: their pattern in a language, and what they stand for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from understudy.text.characters import FRACTIONS
+from understudy.text.locales import Amount, Locale
+from understudy.text.words import UNSPACED
+
+__all__ = ["NOT_AFTER", "NOT_INSIDE", "SCRIPTS", "Amounts", "either"]
+
+# \w has no combining marks, so those of the twelve languages' scripts are named.
+SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
+# No word goes on here, none goes on to here. Kanji and kana are words of their own and never go on.
+NOT_INSIDE = rf"(?![^\W{UNSPACED}]|[{SCRIPTS}])"
+NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
+_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/{SCRIPTS}])-)?"
+_VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
+
+
+def either(strings: Iterable[str]) -> str:
+    """A pattern for any of `strings`, the longest first."""
+    return "|".join(re.escape(s) for s in sorted(strings, key=lambda s: (-len(s), s)))
+
+
+class Amounts:
+    """The numbers of one language. `pattern` (without groups) matches what `parse` understands."""
+
+    def __init__(self, locale: Locale) -> None:
+        self.locale = locale
+        self._clean = str.maketrans("", "", locale.groups + ("," if locale.indian_groups else ""))
+        whole, point = _whole(locale), f"[{re.escape(locale.decimal)}]"
+        scales = either(locale.scales) or "(?!)"
+        number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.]){point}\d+)"
+        self.pattern = rf"{_SIGN}(?:(?<![\d/])(?:\d+ )?{whole} ?/ ?{whole}(?![\d/])|\d* ?[{FRACTIONS}]|{number}(?: ?(?:{scales}){NOT_INSIDE})?)"
+        self.least = re.compile(rf"{number}|\d+")
+        self._amount = re.compile(
+            rf"(?P<sign>-)?(?:(?:(?P<mixed>\d+) )?(?P<n>{whole}) ?/ ?(?P<d>{whole})|(?P<part>\d*) ?(?P<vulgar>[{FRACTIONS}])"
+            rf"|(?P<whole>{whole})?(?:{point}(?P<decimals>\d+))?(?: ?(?P<scale>{scales}))?)"
+        )
+
+    def parse(self, written: str) -> Amount | None:
+        """The Amount that `written` stands for; None where it is none."""
+        m = self._amount.fullmatch(written)
+        if m is None:
+            return None
+        negative = m["sign"] is not None
+        if m["d"] is not None:
+            return Amount(m["mixed"] or "", fraction=(self.integer(m["n"]), self.integer(m["d"])), negative=negative)
+        if m["vulgar"] is not None:
+            n, d = _VULGAR[m["vulgar"]]
+            return Amount(m["part"], fraction=(int(n), int(d)), negative=negative)
+        return Amount((m["whole"] or "").translate(self._clean), m["decimals"], None, m["scale"], negative)
+
+    def integer(self, digits: str) -> int:
+        """The value of grouped digits."""
+        return int(digits.translate(self._clean))
+
+    def read(self, written: str) -> str:
+        """A number that stands alone; what cannot be taken as a quantity is read digit by digit."""
+        a, locale = self.parse(written), self.locale
+        if a is None or len(a.whole) > len(str(locale.largest)):
+            return locale.digits("".join(c for c in written if c.isdecimal()))
+        if len(a.whole) > 1 and a.whole[0] == "0" and a.decimals is None and a.fraction is None:
+            return locale.digits(a.whole)
+        n = a.integer
+        if n is not None and n in locale.years_bare and n % 1000 and len(written) == 4:
+            return locale.year(n)
+        return locale.amount(a)
+
+
+def _whole(locale: Locale) -> str:
+    """The pattern of a whole number with the locale's grouping (twice at least where the sign is also a decimal sign)."""
+    least = "{2,}" if locale.groups == "," and "," in locale.decimal else "+"
+    groups = [rf"\d{{1,3}}(?:{re.escape(g)}\d{{3}}){least}(?!\d)" for g in locale.groups]
+    if locale.indian_groups:
+        groups.append(r"\d{1,2}(?:,\d{2})*,\d{3}(?!\d)")
+    return rf"(?:{'|'.join([*groups, r'[0-9]+'])})"

@@ -1,0 +1,110 @@
+"""Semiotic classes: which characters of a text are a date, a time, a price, ..., in any language.
+
+A class is a `Rule`: a regex over prepared text (lower-case, ASCII digits, same length as the given text) and a reading. The
+regexes are the same for all languages up to the slots a `Locale` fills (decimal sign, month names, unit symbols, ...). All rules
+of a locale are one alternation, searched once from left to right; the first that matches and can be read wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from understudy.text.amounts import SCRIPTS, Amounts, either
+from understudy.text.characters import FRACTIONS
+from understudy.text.classes import NO_LETTER, NO_LETTER_BEFORE, Classes, abbreviation_pattern
+from understudy.text.locales import Locale
+from understudy.text.words import UNSPACED
+
+__all__ = ["Reader"]
+
+# Classes between which a dash is a range.
+_RANGED = frozenset({"date", "monthday", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "decade"})
+_RUN = re.compile(r"\w+|.", re.DOTALL)
+# Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
+_AT_LETTER = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?=[^\W\d_])"
+_AT_SIGN = rf"(?=[\d{FRACTIONS}]|[^\w\s{SCRIPTS}])"
+
+
+class Reader:
+    """Finds and reads the semiotic classes of one language. Build once, use for any number of texts."""
+
+    def __init__(self, locale: Locale) -> None:
+        self.locale = locale
+        self._amounts = Amounts(locale)
+        rules = [*locale.extra_rules(), *Classes(locale, self._amounts).rules()]
+        self.rules = {rule.name: rule for rule in rules if rule.pattern}
+        self._order = list(self.rules)
+        self._detail: dict[str, re.Pattern[str]] = {}  # Each rule alone, with its groups; compiled when first met.
+        self._islands = re.compile(f"{_AT_LETTER}(?:{self._alternatives('letter')})|{_AT_SIGN}(?:{self._alternatives('sign')})")
+        self._trigger, self._after_stop, self._letters = _triggers(locale)
+
+    def _alternatives(self, start: str) -> str:
+        """All rules that can begin so, each a group with the rule's name (the letter's with "_", group names being unique)."""
+        return "|".join(
+            f"(?P<{name}{'_' if start == 'letter' else ''}>{re.sub(r'[(][?]P<[a-z_]+>', '(?:', rule.pattern)})"
+            for name, rule in self.rules.items()
+            if rule.start in (start, "any")
+        )
+
+    def calls(self, prepared: str) -> bool:
+        """Whether anything in the text may be a class; False is certain."""
+        return (
+            self._trigger.search(prepared) is not None
+            or ("." in prepared and self._after_stop.search(prepared) is not None)
+            or self.calls_word(prepared)
+        )
+
+    def calls_word(self, prepared: str) -> bool:
+        """Whether a word that is looked up, or that calls for a Roman numeral, is in the text."""
+        return self._letters is not None and self._letters.search(prepared) is not None
+
+    def readings(self, prepared: str, text: str) -> Iterator[tuple[int, int, str]]:
+        """(start, end, spoken) of each class found, in order. `prepared` is `text`, lower-case and of the same length."""
+        position, last = 0, (-1, -1, "")
+        while (m := self._islands.search(prepared, position)) is not None:
+            start, name = m.start(), (m.lastgroup or "").rstrip("_")
+            found = self._read(name, prepared, text, start) or self._next_best(prepared, text, start, name)
+            if found is None:  # Letters that only looked like a class stay letters.
+                run = _RUN.match(prepared, start)
+                position = start + 1 if run is None else run.end()
+                continue
+            end, name, spoken = found
+            if last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end):
+                yield last[1], start, self.locale.to
+            yield start, end, spoken
+            position, last = end, (start, end, name)
+
+    def _read(self, name: str, prepared: str, text: str, start: int) -> tuple[int, str, str] | None:
+        pattern = self._detail.get(name)
+        if pattern is None:
+            pattern = self._detail[name] = re.compile(self.rules[name].pattern)
+        m = pattern.match(prepared, start)
+        spoken = None if m is None else self.rules[name].read(m, text, self.locale)
+        return None if m is None or spoken is None else (m.end(), name, spoken)
+
+    def _next_best(self, prepared: str, text: str, start: int, refused: str) -> tuple[int, str, str] | None:
+        """The first class after the one that refused which matches and can be read; digits at the least are read."""
+        for name in self._order[self._order.index(refused) + 1 :]:
+            if (found := self._read(name, prepared, text, start)) is not None:
+                return found
+        m = self._amounts.least.match(prepared, start)
+        return None if m is None else (m.end(), "number", self._amounts.read(m.group()))
+
+    def _is_range(self, s: str, last: tuple[int, int, str], start: int, end: int) -> bool:
+        """One dash between two readings, none around (that would be a serial number)."""
+        gap = s[last[1] : start]
+        if not gap or len(gap) > 3 or gap.strip() not in self.locale.range_signs:
+            return False
+        return s[end : end + 1] not in ("-", "/") and s[max(last[0] - 1, 0) : last[0]] not in ("-", "/")
+
+
+def _triggers(locale: Locale) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str] | None]:
+    """Without any of these there is nothing to read: signs; a full stop inside or behind an abbreviation; words looked up."""
+    signs = {c for key in (*locale.symbols, *locale.abbreviations) for c in key if not c.isalpha() and c not in ". "}
+    # Marks of Indic abbreviations are no signs of one.
+    signs = {c for c in signs if re.match(f"[{SCRIPTS}]", c) is None} | set(locale.other_signs)
+    trigger = re.compile(rf"[0-9{FRACTIONS}/@\\{re.escape(''.join(sorted(signs)))}]")
+    lookups = [p for p in (locale.roman_after, either(locale.words)) if p]
+    letters = re.compile(f"{NO_LETTER_BEFORE}(?:{'|'.join(lookups)}){NO_LETTER}") if lookups else None
+    return trigger, re.compile(rf"\.\w|{abbreviation_pattern(locale) or '(?!)'}|{locale.stopped or '(?!)'}"), letters

@@ -1,0 +1,94 @@
+"""The rows of a corpus file, a batch at a time: text, language and how often the row is to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from understudy.errors import DataError
+
+__all__ = ["Rows", "characters", "languages", "read_rows", "row_count"]
+
+BATCH_ROWS = 4096
+COLUMNS = ("text", "lang", "count")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Columns of equal length; `counts` is int64 and may hold zeros."""
+
+    texts: list[str]
+    langs: list[str]
+    counts: npt.NDArray[np.int64]
+
+
+def read_rows(path: Path, *, at_least: int = 1) -> Iterator[Rows]:
+    """The rows of a parquet file with columns text, lang, count whose count is `at_least` so high, 4,096 read at a time.
+
+    Raises DataError where the file is missing, is not parquet, lacks a column, or holds a null or a negative count.
+    """
+    for batch in _batches(path, COLUMNS):
+        if any(column.null_count for column in batch.columns):
+            raise DataError("a row lacks its text, language or count", where=path, wanted="no nulls")
+        counts = batch.column("count").cast(pa.int64())
+        if len(counts) and pc.min(counts).as_py() < 0:
+            raise DataError("a row is to be seen a negative number of times", where=path, got=pc.min(counts).as_py())
+        kept = batch.filter(pc.greater_equal(counts, at_least))
+        if kept.num_rows:
+            yield Rows(
+                kept.column("text").to_pylist(),
+                kept.column("lang").to_pylist(),
+                kept.column("count").to_numpy(zero_copy_only=False).astype(np.int64),
+            )
+
+
+def characters(path: Path) -> int:
+    """Characters in the file's texts, each row counted as often as it is to be seen."""
+    total = 0
+    for batch in _batches(path, ("text", "count")):
+        lengths = pc.multiply(pc.utf8_length(batch.column("text")).cast(pa.int64()), batch.column("count").cast(pa.int64()))
+        total += pc.sum(lengths).as_py() or 0
+    return total
+
+
+def languages(path: Path) -> set[str]:
+    """The languages that occur in the file."""
+    return {lang for batch in _batches(path, ("lang",)) for lang in pc.unique(batch.column("lang")).to_pylist()}
+
+
+def row_count(path: Path) -> int:
+    """How many rows the file has."""
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    with _opened(path) as file:
+        missing = [name for name in columns if name not in file.schema_arrow.names]
+        if missing:
+            raise DataError(
+                "a corpus file lacks a column",
+                where=path,
+                got=f"columns {', '.join(file.schema_arrow.names)}",
+                wanted=f"columns {', '.join(COLUMNS)}",
+            )
+        try:
+            yield from file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
+        except (pa.ArrowException, OSError) as error:
+            raise DataError("a corpus file is damaged", where=path, got=str(error).splitlines()[0]) from None
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise DataError("a corpus file is missing", where=path, wanted="a parquet file with text, lang, count") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError("a corpus file cannot be read as parquet", where=path, got=str(error).splitlines()[0]) from None

@@ -1,0 +1,154 @@
+"""The tokenizer as everyone uses it: words to ids with the place of each word's first piece."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from unicodedata import is_normalized
+
+import tokenizers
+
+from understudy.errors import ArtifactError
+from understudy.text.words import split
+from understudy.tokenizer.backend import BOS, EOS, MASK, PAD, SPACE, UNK
+
+__all__ = ["FILE", "Encoding", "Tokenizer"]
+
+FILE = "tokenizer.json"
+CACHED_WORDS = 1 << 18  # per generation; two generations of ordinary words are about 150 MB
+LONG_WORD = 64  # characters; longer ones seldom come twice
+_TOGETHER = 64  # words encoded by one call of the library
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ALONE = re.compile(f"[{SPACE}\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Ids of a sequence, control symbols included; `first[w]` is the index in `ids` of word w's first piece."""
+
+    ids: list[int]
+    first: list[int]
+
+
+class Tokenizer:
+    """Words to piece ids and back, with a bounded cache of words; safe to share between threads.
+
+    Made by `Tokenizer.load`. `size` is the number of ids; `bos pad eos unk mask` are the control symbols' ids; `hash` is the
+    SHA-256 of the `tokenizer.json` it was read from: models and shards of one tokenizer carry the same hash.
+    """
+
+    def __init__(self, serialized: bytes, *, where: object = None) -> None:
+        try:
+            self._backend = tokenizers.Tokenizer.from_str(serialized.decode("utf-8"))
+        except Exception as error:  # the library raises bare Exception for a file it cannot read
+            raise ArtifactError(
+                "the tokenizer cannot be read", where=where, got=str(error)[:200], wanted=f"a {FILE} of the tokenizers library"
+            ) from None
+        self._backend.encode_special_tokens = True  # "<s>" in a user's text is text
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        vocabulary: dict[str, int] = self._backend.get_vocab()
+        names = (BOS, PAD, EOS, UNK, MASK)
+        missing = [name for name in names if name not in vocabulary]
+        if missing:
+            raise ArtifactError("the tokenizer lacks control symbols", where=where, got=f"no {', '.join(missing)}")
+        self.bos, self.pad, self.eos, self.unk, self.mask = (vocabulary[name] for name in names)
+        self.size = len(vocabulary)
+        self.hash = hashlib.sha256(serialized).hexdigest()
+        self._begins = {i for piece, i in vocabulary.items() if piece.startswith(SPACE)}
+        self._words = _Words(self._encode_word, {})
+
+    @classmethod
+    def load(cls, path: Path | str) -> Tokenizer:
+        """The tokenizer of a directory holding `tokenizer.json`, or of that file itself. Raises ArtifactError."""
+        path = Path(path)
+        file = path / FILE if path.is_dir() else path
+        try:
+            return cls(file.read_bytes(), where=file)
+        except OSError as error:
+            raise ArtifactError("the tokenizer cannot be read", where=file, got=error.strerror, wanted=f"a {FILE}") from None
+
+    def __repr__(self) -> str:
+        return f"Tokenizer(size={self.size}, hash={self.hash[:12]})"
+
+    def encode(self, words: Sequence[str], *, max_length: int | None = None) -> Encoding:
+        """`<s>` pieces `</s>` of words cut by `understudy.text.words`; each has at least one piece (`<unk>` if need be).
+
+        With `max_length` (>= 2) the sequence is cut to so many ids; words that lie behind the cut have no entry in `first`,
+        so `len(first) <= len(words)`; the last word that has one may have lost its later pieces.
+        """
+        ids, first = [self.bos], []
+        cached = self._cache()
+        for word in words:
+            first.append(len(ids))
+            ids += cached[word]
+        if max_length is not None and len(ids) >= max_length:
+            if max_length < 2:
+                raise ValueError(f"max_length must leave room for <s> and </s>, got {max_length}")
+            del ids[max_length - 1 :]
+            first = [at for at in first if at < max_length - 1]
+        ids.append(self.eos)
+        return Encoding(ids, first)
+
+    def encode_texts(self, texts: Iterable[str]) -> list[list[int]]:
+        """Piece ids of each text, without control symbols: word by word as `encode`, much faster for many texts."""
+        return self.encode_split([split(text) for text in texts])
+
+    def encode_split(self, texts: Sequence[Sequence[str]]) -> list[list[int]]:
+        """As `encode_texts`, of texts that are cut into words already."""
+        cached = self._cache()
+        self._learn([word for word in set(chain.from_iterable(texts)) if word not in cached], cached)
+        return [list(chain.from_iterable(map(cached.__getitem__, words))) for words in texts]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of `ids`, without `<s>`, `<pad>` and `</s>`; `<unk>` and `<mask>` stay visible."""
+        silent = (self.bos, self.pad, self.eos)
+        text: str = self._backend.decode([int(i) for i in ids if i not in silent], skip_special_tokens=False)
+        return text
+
+    def _cache(self) -> _Words:
+        if len(self._words) > CACHED_WORDS:
+            self._words = _Words(self._encode_word, dict(self._words))
+        return self._words
+
+    def _encode_word(self, word: str) -> tuple[int, ...]:
+        text = _SURROGATE.sub("\ufffd", word)
+        return tuple(self._backend.encode(text, add_special_tokens=False).ids) or (self.unk,)
+
+    def _learn(self, unseen: list[str], cached: _Words) -> None:
+        """Put words into the cache ahead of their use. Many are encoded as one text: a third of the cost of a call for each.
+
+        Only words that surely stay one word are (no compatibility characters that could come apart, no literal "▁"), so that
+        every "▁" begins the next word. The others are encoded when they are looked up.
+        """
+        new = [w for w in unseen if 1 < len(w) <= LONG_WORD and is_normalized("NFKC", w) and not _ALONE.search(w)]
+        new = [word for word in new if word not in cached.older]
+        groups = [new[at : at + _TOGETHER] for at in range(0, len(new), _TOGETHER)]
+        encodings = self._backend.encode_batch_fast([" ".join(group) for group in groups], add_special_tokens=False)
+        for group, encoding in zip(groups, encodings, strict=True):
+            ids = encoding.ids
+            starts = [at for at, i in enumerate(ids) if i in self._begins]
+            if len(starts) == len(group) and starts[0] == 0:  # else a foreign tokenizer, which cuts words in its own way
+                for word, start, end in zip(group, starts, [*starts[1:], len(ids)], strict=True):
+                    cached[word] = tuple(ids[start:end])
+
+
+class _Words(dict[str, tuple[int, ...]]):
+    """The cache of words: a generation of its own and the one before, which words come back from when they are met again.
+
+    Two generations approximate least-recently-used at the price of a single look-up for a word met lately.
+    """
+
+    def __init__(self, encode: Callable[[str], tuple[int, ...]], older: dict[str, tuple[int, ...]]) -> None:
+        super().__init__()
+        self._encode, self.older = encode, older
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        pieces = self.older.get(word) or self._encode(word)
+        if len(word) <= LONG_WORD:
+            self[word] = pieces
+        return pieces

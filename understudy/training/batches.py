@@ -1,0 +1,293 @@
+"""Batches: packed tokens, cut by a token budget, in an order that is computed and never stored.
+
+Everything here is a pure function of seed and position: which sequences update number n sees is worked out from (seed,
+epoch, index) by a keyed permutation, and which of their tokens are masked from (seed, epoch, sequence, token) by a keyed
+hash. So a checkpoint holds one integer, and neither the number of micro-batches nor of machines changes what is learned from.
+
+An update's batch may be cut in parts of like size (`Batch.split` through the stream's `parts`): gradients are accumulated
+over them, here or on several machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from understudy.corpus.order import Permutation
+from understudy.corpus.tokenset import TokenSet
+from understudy.model.encoder import Layout
+
+__all__ = [
+    "Batch",
+    "LabelledBatch",
+    "LabelledSequences",
+    "MaskedBatch",
+    "MaskedSequences",
+    "Masking",
+    "Pieces",
+    "batches",
+    "one_epoch",
+]
+
+Ints = npt.NDArray[np.int64]
+WINDOW_BATCHES = 64  # how many batches' worth of sequences are sorted by length together
+BOS, EOS, MASK = 0, 2, 4
+SPECIALS = 5  # ids below are <s> <pad> </s> <unk> <mask> in every tokenizer of ours; they are never masked, never drawn
+B = TypeVar("B", bound="Batch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Sequences laid end to end. Fields named _T are per token, _B per sequence; all tensors are int64.
+
+    languages_B: index of each sequence's language.
+    """
+
+    ids_T: Tensor
+    layout: Layout
+    languages_B: Tensor
+
+    @property
+    def tokens(self) -> int:
+        return int(self.ids_T.shape[0])
+
+    def to(self: B, device: torch.device | str) -> B:
+        """The same batch on `device`."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        return type(self)(**moved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedBatch(Batch):
+    """For masked language modelling. masked_M: places among the T tokens to be predicted; targets_M: the tokens that stood
+    there."""
+
+    masked_M: Tensor
+    targets_M: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledBatch(Batch):
+    """For language understanding. intents_B; firsts_W: places among the T tokens of each word's first piece; tags_W."""
+
+    intents_B: Tensor
+    firsts_W: Tensor
+    tags_W: Tensor
+
+
+class Pieces:
+    """The sequences of a token set, those longer than `max_length` cut into pieces, each with its own <s> and </s>.
+
+    lengths: of every piece, specials included. langs: language of every piece.
+    """
+
+    def __init__(self, tokens: TokenSet, *, max_length: int) -> None:
+        if max_length < 3:
+            raise ValueError(f"max_length must leave room between <s> and </s>, got {max_length}")
+        self._tokens = tokens.tokens
+        self._starts, self.lengths, self.langs = tokens.offsets[:-1], tokens.lengths, tokens.langs
+        if len(self.lengths) and int(self.lengths.max()) > max_length:
+            room, inner = max_length - 2, self.lengths - 2
+            count = np.maximum(1, -(-inner // room))
+            of = np.repeat(np.arange(len(count)), count)
+            nth = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
+            # A later piece begins one token early and ends one late: those two become its <s> and </s>.
+            self._starts = self._starts[of] + nth * room
+            self.lengths = np.minimum(room, inner[of] - nth * room) + 2
+            self.langs = self.langs[of]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, indices: Ints) -> Ints:
+        """The tokens of these pieces, laid end to end."""
+        lengths = self.lengths[indices]
+        ends = np.cumsum(lengths)
+        at = np.repeat(self._starts[indices] - (ends - lengths), lengths) + np.arange(ends[-1])
+        ids: Ints = self._tokens[at].astype(np.int64)
+        ids[ends - lengths], ids[ends - 1] = BOS, EOS
+        return ids
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Which tokens are chosen for prediction and what is shown in their place (A 2.4).
+
+    In each sequence a share `rate` of the tokens is chosen, up or down to a whole number by chance, so that the expected
+    share is exact and short utterances are seldom left without any. Of the chosen, 80 % become `mask_id`, 10 % another
+    token, 10 % stay. Specials are never chosen.
+    """
+
+    rate: float
+    vocab_size: int
+    mask_id: int = MASK
+    specials: int = SPECIALS
+
+    def apply(self, ids_T: Ints, lengths_B: Ints, indices_B: Ints, *, seed: int, epoch: int) -> tuple[Ints, Ints]:
+        """Ids with masks in them, and the places chosen, in order. Depends on each sequence's index, not on its batch."""
+        sequence_T = np.repeat(np.arange(len(lengths_B)), lengths_B)
+        position_T = np.arange(len(ids_T)) - np.repeat(np.cumsum(lengths_B) - lengths_B, lengths_B)
+        draws = _Draws(seed, epoch)
+        plain_T = ids_T >= self.specials
+        score_T = np.where(plain_T, draws(0, indices_B[sequence_T], position_T), 2.0)
+        wanted_B = np.bincount(sequence_T, weights=plain_T, minlength=len(lengths_B)) * self.rate
+        count_B = np.floor(wanted_B + draws(1, indices_B, np.zeros_like(indices_B)))
+        order_T = np.lexsort((score_T, sequence_T))  # inside each sequence the best scores first; sequences stay in place
+        chosen_M = np.sort(order_T[position_T < count_B[sequence_T]])
+        shown_T = ids_T.copy()
+        fate_M = draws(2, indices_B[sequence_T[chosen_M]], position_T[chosen_M])
+        random_M = draws(3, indices_B[sequence_T[chosen_M]], position_T[chosen_M])
+        drawn_M = self.specials + (random_M * (self.vocab_size - self.specials)).astype(np.int64)
+        shown_T[chosen_M] = np.where(fate_M < 0.8, self.mask_id, np.where(fate_M < 0.9, drawn_M, ids_T[chosen_M]))
+        return shown_T, chosen_M
+
+
+class _Draws:
+    """Uniform numbers in [0, 1) that depend on nothing but seed, epoch and counters: splitmix64 over each in turn."""
+
+    def __init__(self, seed: int, epoch: int) -> None:
+        start = np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)
+        self._key = _mix(_mix(start) + np.array([epoch], np.uint64))
+
+    def __call__(self, stream: int, first: Ints, second: Ints) -> npt.NDArray[np.float64]:
+        state = _mix(self._key + np.array([stream], np.uint64))
+        for counter in (first, second):
+            state = _mix(state + counter.astype(np.uint64))
+        return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """One step of splitmix64 (Steele, Lea, Flood 2014): every bit of the input reaches every bit of the output."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+class MaskedSequences:
+    """Makes masked batches of the sequences at given indices."""
+
+    def __init__(self, sequences: Pieces, masking: Masking, *, seed: int) -> None:
+        self.lengths, self._sequences, self._masking, self._seed = sequences.lengths, sequences, masking, seed
+
+    def batch(self, indices: Ints, *, epoch: int) -> MaskedBatch:
+        lengths = self.lengths[indices]
+        ids = self._sequences[indices]
+        shown, chosen = self._masking.apply(ids, lengths, indices, seed=self._seed, epoch=epoch)
+        return MaskedBatch(
+            ids_T=torch.from_numpy(shown),
+            layout=Layout.packed(torch.from_numpy(lengths)),
+            languages_B=torch.from_numpy(self._sequences.langs[indices].astype(np.int64)),
+            masked_M=torch.from_numpy(chosen),
+            targets_M=torch.from_numpy(ids[chosen]),
+        )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One labelled utterance as numbers. firsts and tags are per word that the tokenizer's cut left."""
+
+    ids: Sequence[int]
+    firsts: Sequence[int]
+    tags: Sequence[int]
+    intent: int
+    language: int
+
+
+class LabelledSequences:
+    """Makes labelled batches of the utterances at given indices."""
+
+    def __init__(self, examples: Sequence[Labelled]) -> None:
+        self._examples = examples
+        self.lengths = np.array([len(e.ids) for e in examples], np.int64)
+
+    def batch(self, indices: Ints, *, epoch: int) -> LabelledBatch:
+        chosen = [self._examples[int(i)] for i in indices]
+        starts = np.cumsum(self.lengths[indices]) - self.lengths[indices]
+        return LabelledBatch(
+            ids_T=torch.tensor([i for e in chosen for i in e.ids]),
+            layout=Layout.packed(torch.from_numpy(self.lengths[indices])),
+            languages_B=torch.tensor([e.language for e in chosen]),
+            intents_B=torch.tensor([e.intent for e in chosen]),
+            firsts_W=torch.tensor([int(start) + f for start, e in zip(starts, chosen, strict=True) for f in e.firsts]),
+            tags_W=torch.tensor([t for e in chosen for t in e.tags]),
+        )
+
+
+class Source(Protocol[B]):  # type: ignore[misc]
+    """What batches are made from."""
+
+    lengths: Ints
+
+    def batch(self, indices: Ints, *, epoch: int) -> B: ...
+
+
+def one_epoch(costs: Ints, *, budget: int, key: str, order_by: Ints | None = None) -> Iterator[Ints]:
+    """The indices of each batch of one pass over the data, every index once; a pure function of its arguments.
+
+    Args:
+        costs: what each sequence takes of the budget, e.g. its tokens.
+        budget: what a batch may cost at most; a sequence that alone costs more is a batch of its own.
+        key: of the permutation: another key, another order.
+        order_by: lengths; where given, sequences of like length come together, and the batches of one window of about 64
+            are shuffled. Attention on a grid then has little padding, at no cost to exactness.
+    """
+    n = len(costs)
+    order = Permutation(n, key=key)
+    window = n if order_by is None else max(1, int(WINDOW_BATCHES * budget // max(1.0, float(costs.mean()))))
+    for start in range(0, n, window):
+        indices = order[start : start + window]
+        if order_by is not None:
+            indices = indices[np.argsort(order_by[indices], kind="stable")]
+        ends, last = [], np.cumsum(costs[indices])
+        at = 0
+        while at < len(indices):
+            before = last[at - 1] if at else 0
+            at = max(at + 1, int(np.searchsorted(last, before + budget, side="right")))
+            ends.append(at)
+        cuts = [indices[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+        shuffled = Permutation(len(cuts), key=f"{key}/window/{start}")[:] if order_by is not None else range(len(cuts))
+        yield from (cuts[int(i)] for i in shuffled)
+
+
+def batches(
+    source: Source[B],
+    *,
+    budget: int,
+    seed: int,
+    costs: Ints | None = None,
+    bucketed: bool = True,
+    parts: int = 1,
+    start: int = 0,
+) -> Iterator[tuple[B, ...]]:
+    """Without end, what each update learns from: `parts` micro-batches, together within `budget`.
+
+    Args:
+        budget: tokens of one update, or of whatever `costs` counts.
+        bucketed: whether sequences of like length come together.
+        start: updates to pass over; only lengths are looked at to find the place, nothing is read.
+    """
+    costs = source.lengths if costs is None else costs
+    number, epoch = 0, 0
+    while True:
+        key = f"order/{seed}/{epoch}"
+        for indices in one_epoch(costs, budget=budget, key=key, order_by=source.lengths if bucketed else None):
+            if number >= start:
+                yield tuple(source.batch(part, epoch=epoch) for part in _parts(indices, source.lengths, parts))
+            number += 1
+        epoch += 1
+
+
+def _parts(indices: Ints, lengths: Ints, parts: int) -> list[Ints]:
+    """`indices` in at most `parts` runs of about equally many tokens, none of them empty."""
+    if parts == 1:
+        return [indices]
+    ends = np.cumsum(lengths[indices])
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts)
+    return [run for run in np.split(indices, cuts) if len(run)]

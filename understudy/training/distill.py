@@ -1,0 +1,149 @@
+"""The distill stage: a student learns from a teacher, or from several one after another (A 2.4, 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from understudy.artifact import Artifact, Draft, EncoderRef, ShardsRef
+from understudy.config import Config
+from understudy.errors import RecipeError
+from understudy.model.encoder import MaskedLM
+from understudy.model.folder import load_encoder
+from understudy.training.loop import Convergence, Outcome, train
+from understudy.training.masked import Corpus, Machine, MaskedConfig, finish, same_vocabulary, start_model, summary, validator
+from understudy.training.objectives import Distillation
+from understudy.training.optim import OptimConfig, build
+from understudy.training.schedule import ScheduleConfig
+
+__all__ = ["DistillConfig", "TeacherConfig", "run"]
+
+
+class TeacherConfig(Config):
+    """One teacher's turn.
+
+    use: the teacher. data: shards to learn from it; the stage's own by default.
+    steps: updates, with `until = "converged"` at most so many: the turn then ends when `patience` evaluations in a row have
+        not lowered the best validation loss by the share `tolerance`.
+    optimizer, schedule: in place of the stage's own. Each turn begins with fresh moments and a schedule of its own.
+    """
+
+    use: EncoderRef
+    steps: int = Field(gt=0)
+    until: Literal["steps", "converged"] = "steps"
+    patience: int = Field(default=3, ge=1)
+    tolerance: float = Field(default=0.005, ge=0, lt=1)
+    data: ShardsRef | None = None
+    optimizer: OptimConfig | None = None
+    schedule: ScheduleConfig | None = None
+
+
+class DistillConfig(MaskedConfig):
+    """Settings of a distill stage, beside those of `MaskedConfig`.
+
+    teachers: in the order of their turns.
+    steps: updates of a teacher that does not say its own; unused where all do.
+    mlm, soft, hidden: weights of the three losses; hidden 0 leaves hidden layers alone.
+    temperature: of both softmaxes of the soft loss. layer_map: the teacher's layer (from 0) for each of the student's,
+        evenly spread by default: (3, 7, 11, 15) for 4 of 16.
+    """
+
+    kind: Literal["distill"] = "distill"
+    steps: int = Field(default=1, gt=0)
+    teachers: tuple[TeacherConfig, ...] = Field(min_length=1)
+    mlm: float = Field(default=1.0, ge=0)
+    soft: float = Field(default=1.0, ge=0)
+    hidden: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=1.0, gt=0)
+    layer_map: tuple[int, ...] | None = None
+
+
+def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Train and write a student. Metrics: those of pretraining for the last turn, and each turn's under `turns`.
+
+    Raises ArtifactError where tokenizers differ, RecipeError where the layer map does not fit, TrainingError where a loss is
+    not finite or there is no data.
+    """
+    torch.manual_seed(seed)
+    student = start_model(config, inputs, seed=seed)
+    logs = {}
+    turns = []
+    for number, turn in enumerate(config.teachers):
+        same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[turn.data or config.data])
+        teacher = load_encoder(inputs[turn.use].path)
+        check_layers(config, student, teacher)
+        scratch = draft.scratch / f"turn-{number}"
+        outcome, machine = _turn(config, turn, inputs, draft, student, teacher, number=number, seed=seed)
+        turns.append({"teacher": str(turn.use), **summary(outcome, student, machine)})
+        logs["log.jsonl" if len(config.teachers) == 1 else f"log-{number}.jsonl"] = scratch / "log.jsonl"
+    draft.metrics.update({key: value for key, value in turns[-1].items() if key != "teacher"})
+    draft.metrics["turns"] = turns
+    finish(student, inputs[config.tokenizer], draft, logs)
+
+
+def _turn(
+    config: DistillConfig,
+    turn: TeacherConfig,
+    inputs: Mapping[str, Artifact],
+    draft: Draft,
+    student: MaskedLM,
+    teacher: MaskedLM,
+    *,
+    number: int,
+    seed: int,
+) -> tuple[Outcome, Machine]:
+    """One teacher's turn; one that was finished before is only loaded."""
+    optim, schedule = turn.optimizer or config.optimizer, turn.schedule or config.schedule
+    objective = Distillation(
+        student,
+        teacher,
+        mlm=config.mlm,
+        soft=config.soft,
+        hidden=config.hidden,
+        temperature=config.temperature,
+        layer_map=config.layer_map,
+    )
+    machine = Machine.prepare(objective, config.precision, config.compile)
+    length = min(config.max_length or student.config.max_length, student.config.max_length, teacher.config.max_length)
+    # Each turn draws its own order and masks.
+    turn_seed = seed + 7919 * number
+    corpus = Corpus.open(
+        inputs[turn.data or config.data],
+        max_length=length,
+        mask_rate=config.mask_rate,
+        seed=turn_seed,
+        device=machine.device,
+    )
+    outcome = train(
+        objective,
+        corpus.stream(config, turn_seed),
+        build(objective, optim),
+        schedule.of(peak=optim.lr, steps=turn.steps, width=student.config.hidden),
+        steps_total=turn.steps,
+        label=f"distill from {turn.use}",
+        scratch=draft.scratch / f"turn-{number}",
+        autocast=machine.autocast,
+        clip=optim.clip,
+        validate=validator(objective, corpus, config, machine),
+        eval_every=config.eval_every,
+        save_every=config.save_every,
+        until=Convergence(turn.patience, turn.tolerance) if turn.until == "converged" else None,
+    )
+    return outcome, machine
+
+
+def check_layers(config: DistillConfig, student: MaskedLM, teacher: MaskedLM) -> None:
+    """Raises RecipeError where the layer map names a layer that is not there, or maps too few or too many."""
+    if config.layer_map is None or not config.hidden:
+        return
+    wanted, top = student.config.layers, teacher.config.layers - 1
+    if len(config.layer_map) != wanted or not all(0 <= layer <= top for layer in config.layer_map):
+        raise RecipeError(
+            "the layer map does not fit",
+            where="layer_map",
+            got=list(config.layer_map),
+            wanted=f"{wanted} layers, one for each of the student's, each from 0 to {top}",
+        )

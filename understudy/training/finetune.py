@@ -1,0 +1,293 @@
+"""The finetune stage: intent and slots from labelled utterances, on top of an encoder or from scratch (A 2.5, 3.2)."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Self, TypedDict
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator, model_validator
+
+from understudy.artifact import Artifact, CorpusRef, Draft, EncoderRef, TokenizerRef
+from understudy.config import StageConfig
+from understudy.corpus.labels import read_labels
+from understudy.corpus.order import Permutation
+from understudy.errors import DataError, TrainingError
+from understudy.interpretation import Interpretation, slots_to_tags
+from understudy.model.encoder import Encoder, MaskedLM
+from understudy.model.folder import load_encoder
+from understudy.model.heads import NLU, Pooling
+from understudy.model.nlu import save_nlu
+from understudy.model.presets import shape
+from understudy.runtime.decode import Labels
+from understudy.runtime.encode import encode
+from understudy.tokenizer import Tokenizer
+from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, batches, one_epoch
+from understudy.training.loop import Metrics, evaluate, train
+from understudy.training.masked import Machine, set_dropout, vocabulary
+from understudy.training.objectives import Understanding
+from understudy.training.optim import OptimConfig, build
+from understudy.training.precision import Compile, Precision
+from understudy.training.schedule import ScheduleConfig
+
+__all__ = ["FinetuneConfig", "budgeted", "hold_out", "number", "run"]
+
+
+class FinetuneConfig(StageConfig):
+    """Settings of a finetune stage.
+
+    encoder, or model with tokenizer: what to fine-tune, or the shape of an encoder to train from scratch.
+    data: labelled utterances. partition: the one to learn from.
+    labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
+    held_out: share of the used utterances set aside and measured after each epoch. select: "best" keeps the epoch with the
+        most of them wholly right, "last" the last one.
+    mode: "full" trains everything, "frozen" only the heads.
+    lr: peak for the encoder, and for the heads where `head_lr` is not given. layer_decay: each block below the top learns
+        this much slower than the one above it.
+    epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
+    dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
+    max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
+    spoken, lower: how typed text is made ready, in training and ever after.
+    """
+
+    kind: Literal["finetune"] = "finetune"
+    encoder: EncoderRef | None = None
+    model: str | dict[str, Any] | None = None
+    tokenizer: TokenizerRef | None = None
+    data: CorpusRef
+    partition: str = "train"
+    labels: float = Field(default=1.0, gt=0, le=1)
+    held_out: float = Field(default=0.0, ge=0, lt=1)
+    select: Literal["last", "best"] = "last"
+    mode: Literal["full", "frozen"] = "full"
+    lr: float = Field(default=5e-4, gt=0)
+    head_lr: float | None = Field(default=None, gt=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, ge=0)
+    schedule: ScheduleConfig = ScheduleConfig()
+    epochs: float = Field(default=5.0, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    batch: int = Field(default=32, gt=0)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    width: int = Field(default=256, gt=0)
+    pooling: Pooling = "mean"
+    max_length: int | None = Field(default=None, ge=3)
+    spoken: bool = False
+    lower: bool = False
+    precision: Precision = "auto"
+    compile: Compile = "auto"
+    save_every: int = Field(default=500, gt=0)
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
+        if model is not None:
+            shape(model, 64)
+        return model
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.encoder is None) == (self.model is None):
+            raise ValueError("exactly one of 'encoder' (fine-tune it) and 'model' (train from scratch) is wanted")
+        if (self.model is None) != (self.tokenizer is None):
+            raise ValueError("'tokenizer' goes with 'model'; an encoder brings its own")
+        if self.select == "best" and not self.held_out:
+            raise ValueError("select = 'best' needs utterances to choose by: set 'held_out' above 0")
+        return self
+
+
+class _Ready(TypedDict):
+    """How text is made ready for the model; see `runtime.encode`."""
+
+    max_length: int
+    spoken: bool
+    lower: bool
+
+
+def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Train and write an nlu artifact.
+
+    Metrics: loss, utterances, steps, seconds, and where some were held out, their intent_accuracy, tag_accuracy and exact.
+
+    Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from.
+    """
+    torch.manual_seed(seed)
+    source = inputs[config.encoder or str(config.tokenizer)]
+    encoder = _encoder(config, source, seed)
+    labels = Labels.load(inputs[config.data].path / "labels.json")
+    path = inputs[config.data].path / f"{config.partition}.jsonl"
+    gold = budgeted(read_labels(path), config.labels, seed=seed)
+    if not gold:
+        raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
+    learned, aside = hold_out(gold, config.held_out, seed=seed)
+    max_length = min(config.max_length or encoder.config.max_length, encoder.config.max_length)
+    tokenizer = Tokenizer.load(source.path)
+    ready = _Ready(max_length=max_length, spoken=config.spoken, lower=config.lower)
+    sequences, held = (LabelledSequences(number(g, tokenizer, labels, where=path, **ready)) for g in (learned, aside))
+    heads = {"width": config.width, "pooling": config.pooling, "dropout": 0.1 if config.dropout is None else config.dropout}
+    generator = torch.Generator().manual_seed(seed)
+    nlu = NLU(encoder, len(labels.intents), len(labels.tags), generator=generator, **heads)  # type: ignore[arg-type]
+    objective = Understanding(nlu, smoothing=config.smoothing, frozen=config.mode == "frozen")
+    machine = Machine.prepare(objective, config.precision, config.compile)
+    per_epoch = math.ceil(len(learned) / config.batch)
+    total = config.steps or max(1, round(config.epochs * per_epoch))
+    outcome = train(
+        objective,
+        _stream(sequences, config.batch, seed, machine),
+        build(objective, _optimizer(config), scales=scales(config, encoder.config.layers)),
+        config.schedule.of(peak=config.lr, steps=total, width=encoder.config.hidden),
+        steps_total=total,
+        label="finetune",
+        scratch=draft.scratch,
+        autocast=machine.autocast,
+        clip=config.clip,
+        validate=_validator(objective, held, machine) if aside else None,
+        eval_every=per_epoch,
+        save_every=config.save_every,
+        maximise="exact" if config.select == "best" else None,
+    )
+    draft.metrics.update(
+        loss=round(outcome.loss, 5),
+        utterances=len(learned),
+        held_out=len(aside),
+        steps=outcome.steps,
+        seconds=round(outcome.seconds, 1),
+        tokens_per_s=round(outcome.tokens / max(outcome.seconds, 1e-9)),
+        parameters=sum(w.numel() for w in nlu.parameters()),
+        body_parameters=encoder.config.body_parameters,
+        precision=machine.precision,
+    )
+    if outcome.validations:
+        best = max(outcome.validations, key=lambda v: v["exact"]) if config.select == "best" else outcome.validations[-1]
+        draft.metrics["valid"] = {name: round(value, 5) for name, value in best.items()}
+    save_nlu(nlu.float().eval(), labels, draft.path, source.path, **ready)
+    shutil.copyfile(draft.scratch / "log.jsonl", draft.path / "log.jsonl")
+    draft.tokenizer = vocabulary(source)
+
+
+def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Encoder:
+    if config.encoder is not None:
+        encoder = load_encoder(source.path).encoder
+    else:
+        assert config.model is not None
+        size = Tokenizer.load(source.path).size
+        encoder = MaskedLM(shape(config.model, size), generator=torch.Generator().manual_seed(seed)).encoder
+    if config.dropout is not None:
+        set_dropout(encoder, config.dropout)
+    return encoder
+
+
+def _optimizer(config: FinetuneConfig) -> OptimConfig:
+    return OptimConfig(lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, clip=config.clip)
+
+
+def scales(config: FinetuneConfig, layers: int) -> dict[str, float]:
+    """Factors of the learning rate by parts of the model: heads, blocks from top to bottom, embeddings slowest."""
+    encoder = "nlu.encoder."
+    factors = {f"{encoder}blocks.{i}.": config.layer_decay ** (layers - 1 - i) for i in range(layers)}
+    factors |= {encoder: config.layer_decay**layers, f"{encoder}final_norm.": 1.0}
+    return {**factors, "nlu.heads.": (config.head_lr or config.lr) / config.lr}
+
+
+def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list[Interpretation]:
+    """That share of each locale's utterances, rounded up, drawn by `seed`; a smaller share is part of a larger one."""
+    if share >= 1.0:
+        return list(gold)
+    kept: list[int] = []
+    for _, indices in _by_locale(gold):
+        drawn = Permutation(len(indices), key=f"labels/{seed}")[: math.ceil(share * len(indices))]
+        kept += [indices[int(i)] for i in drawn]
+    return [gold[i] for i in sorted(kept)]
+
+
+def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
+    """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down."""
+    aside: set[int] = set()
+    for _, indices in _by_locale(gold):
+        drawn = Permutation(len(indices), key=f"held-out/{seed}")[: int(share * len(indices))]
+        aside |= {indices[int(i)] for i in drawn}
+    return [g for i, g in enumerate(gold) if i not in aside], [gold[i] for i in sorted(aside)]
+
+
+def _by_locale(gold: Sequence[Interpretation]) -> list[tuple[str, list[int]]]:
+    found: dict[str, list[int]] = {}
+    for index, one in enumerate(gold):
+        found.setdefault(one.locale, []).append(index)
+    return sorted(found.items())
+
+
+def number(
+    gold: Sequence[Interpretation],
+    tokenizer: Tokenizer,
+    labels: Labels,
+    *,
+    max_length: int,
+    spoken: bool,
+    lower: bool,
+    where: object = None,
+) -> list[Labelled]:
+    """Labelled utterances as token ids, first pieces, tags and intents.
+
+    Raises DataError for an intent or slot that `labels` does not have, and for an utterance without words.
+    """
+    intents = {name: i for i, name in enumerate(labels.intents)}
+    tags = {name: i for i, name in enumerate(labels.tags)}
+    locales = {name: i for i, (name, _) in enumerate(_by_locale(gold))}
+    made = []
+    for one in gold:
+        lang = one.locale[:2] if spoken and one.locale else None
+        encoded = encode(one.text, tokenizer, max_length=max_length, lang=lang, spoken=spoken, lower=lower)
+        named = slots_to_tags([(w.start, w.end) for w in encoded.words], one.slots)[: len(encoded.first)]
+        unknown = [one.intent] if one.intent not in intents else [tag for tag in named if tag not in tags]
+        if unknown:
+            raise DataError("a label that labels.json does not have", where=where, got=f"{unknown[0]} in {one.text[:80]!r}")
+        tagged = [tags[tag] for tag in named]
+        made.append(Labelled(encoded.ids, encoded.first, tagged, intents[one.intent], locales[one.locale]))
+    return made
+
+
+def _stream(
+    sequences: LabelledSequences, batch: int, seed: int, machine: Machine
+) -> Callable[[int], Iterator[tuple[LabelledBatch, ...]]]:
+    ones = np.ones_like(sequences.lengths)
+
+    def following(start: int) -> Iterator[tuple[LabelledBatch, ...]]:
+        made = batches(sequences, budget=batch, seed=seed, costs=ones, bucketed=False, start=start)
+        return (tuple(part.to(machine.device) for part in parts) for parts in made)
+
+    return following
+
+
+def _validator(objective: Understanding, held: LabelledSequences, machine: Machine) -> Callable[[], Metrics]:
+    cut = one_epoch(held.lengths, budget=8192, key="held-out", order_by=held.lengths)
+    prepared = [held.batch(indices, epoch=0).to(machine.device) for indices in cut]
+
+    def validate() -> Metrics:
+        losses = evaluate(objective, prepared, autocast=machine.autocast)
+        return {**losses, **accuracy(objective, prepared, machine)}
+
+    return validate
+
+
+@torch.no_grad()
+def accuracy(objective: Understanding, prepared: Sequence[LabelledBatch], machine: Machine) -> Metrics:
+    """Shares of right intents, of right tags (each the likeliest by itself), and of utterances with all of them right."""
+    objective.eval()
+    right = np.zeros(3)
+    total = np.zeros(3)
+    for batch in prepared:
+        with machine.autocast():
+            intents_BI, tags_TS = objective.nlu(batch.ids_T, batch.layout)
+        intent_B = intents_BI.argmax(-1) == batch.intents_B
+        tag_W = tags_TS.index_select(0, batch.firsts_W).argmax(-1) == batch.tags_W
+        wrong_B = torch.zeros_like(batch.intents_B).index_add_(0, batch.layout.sequences_T[batch.firsts_W], (~tag_W).long())
+        right += [int(intent_B.sum()), int(tag_W.sum()), int((intent_B & (wrong_B == 0)).sum())]
+        total += [len(intent_B), len(tag_W), len(intent_B)]
+    objective.train()
+    names = ("intent_accuracy", "tag_accuracy", "exact")
+    return {name: float(share) for name, share in zip(names, right / np.maximum(1, total), strict=True)}

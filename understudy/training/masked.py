@@ -1,0 +1,231 @@
+"""What pretraining and distillation have in common: settings, batches from token shards, validation, metrics, saving."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator, model_validator
+
+from understudy.artifact import Artifact, Draft, EncoderRef, ShardsRef, TokenizerRef
+from understudy.config import StageConfig
+from understudy.corpus.order import Permutation
+from understudy.corpus.tokenset import Split, TokenSet
+from understudy.errors import ArtifactError, TrainingError
+from understudy.model.encoder import Attention, MaskedLM
+from understudy.model.folder import load_encoder, save_encoder
+from understudy.model.presets import shape
+from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces, batches, one_epoch
+from understudy.training.loop import Metrics, Outcome, evaluate
+from understudy.training.objectives import Objective
+from understudy.training.optim import OptimConfig
+from understudy.training.precision import Compile, Precision, autocast, compile_blocks, default_device, resolve
+from understudy.training.schedule import ScheduleConfig
+
+__all__ = ["Corpus", "MaskedConfig", "finish", "same_vocabulary", "start_model", "summary"]
+
+log = logging.getLogger(__name__)
+VALID_SEED = 0  # masks of the validation set are the same in every run, so that losses can be compared between runs
+
+
+class MaskedConfig(StageConfig):
+    """Settings of stages that learn from token shards with masks.
+
+    data, tokenizer: the shards, and the tokenizer they were made with.
+    model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from.
+    steps: updates. batch_tokens: tokens of one update, taken in `accumulate` micro-batches.
+    max_length: longer sequences are cut into pieces of it; the encoder's own by default.
+    mask_rate: share of tokens chosen for prediction.
+    dropout: in place of the encoder's own, hidden and attention.
+    eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
+    """
+
+    data: ShardsRef
+    tokenizer: TokenizerRef
+    model: str | dict[str, Any] | None = None
+    init: EncoderRef | None = None
+    steps: int = Field(gt=0)
+    batch_tokens: int = Field(default=4096, ge=8)
+    accumulate: int = Field(default=1, ge=1)
+    max_length: int | None = Field(default=None, ge=8)
+    optimizer: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    mask_rate: float = Field(default=0.15, gt=0, lt=1)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    precision: Precision = "auto"
+    compile: Compile = "auto"
+    eval_every: int = Field(default=1000, gt=0)
+    eval_tokens: int = Field(default=65536, gt=0)
+    save_every: int = Field(default=500, gt=0)
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
+        if model is not None:
+            shape(model, 64)
+        return model
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Self:
+        if (self.model is None) == (self.init is None):
+            raise ValueError("exactly one of 'model' (begin anew) and 'init' (go on from an encoder) is wanted")
+        return self
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Token shards as the loop wants them.
+
+    device: where batches are put.
+    """
+
+    train: MaskedSequences
+    valid: MaskedSequences
+    languages: tuple[str, ...]
+    device: torch.device
+
+    @classmethod
+    def open(cls, shards: Artifact, *, max_length: int, mask_rate: float, seed: int, device: torch.device) -> Corpus:
+        """Raises TrainingError where there is nothing to learn from."""
+        splits: tuple[Split, Split] = ("train", "valid")
+        sets = {name: TokenSet.open(shards.path, name) for name in splits}
+        if not len(sets["train"]):
+            raise TrainingError("there is nothing to learn from", where=shards.path, got="no training sequences")
+        masking = Masking(mask_rate, sets["train"].vocab_size)
+        made = {
+            name: MaskedSequences(Pieces(tokens, max_length=max_length), masking, seed=seed if name == "train" else VALID_SEED)
+            for name, tokens in sets.items()
+        }
+        return cls(made["train"], made["valid"], tuple(sets["train"].languages), device)
+
+    def stream(self, config: MaskedConfig, seed: int) -> Callable[[int], Iterator[tuple[MaskedBatch, ...]]]:
+        """The training batches that follow a given number of updates."""
+
+        def following(start: int) -> Iterator[tuple[MaskedBatch, ...]]:
+            made = batches(self.train, budget=config.batch_tokens, seed=seed, parts=config.accumulate, start=start)
+            return (tuple(part.to(self.device) for part in parts) for parts in made)
+
+        return following
+
+    def validation(self, *, tokens: int, budget: int) -> list[MaskedBatch]:
+        """About `tokens` tokens of the validation set, the same ones each time, in batches of `budget`."""
+        if not len(self.valid.lengths):
+            return []
+        order = Permutation(len(self.valid.lengths), key="validation")[:]
+        chosen = order[: int(np.searchsorted(np.cumsum(self.valid.lengths[order]), tokens)) + 1]
+        lengths = self.valid.lengths[chosen]
+        cut = one_epoch(lengths, budget=budget, key="validation", order_by=lengths)
+        return [self.valid.batch(chosen[part], epoch=0).to(self.device) for part in cut]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a stage computes."""
+
+    device: torch.device
+    precision: str
+    compiled: bool
+
+    @classmethod
+    def prepare(cls, objective: Objective, precision: Precision, compile_: Compile) -> Machine:
+        """Moves the objective to the device and compiles its blocks where that is wanted and possible."""
+        device = default_device()
+        resolved = resolve(precision, device)
+        objective.to(device)
+        compiled = [compile_blocks(blocks, compile_) for blocks in objective.blocks()]
+        return cls(device, resolved, all(compiled))
+
+    @property
+    def autocast(self) -> Callable[[], Any]:
+        return autocast("bf16" if self.precision == "bf16" else "fp32", self.device)
+
+
+def vocabulary(artifact: Artifact) -> str | None:
+    """What identifies the tokenizer that an artifact was made with: the SHA-256 of its `tokenizer.json`."""
+    file = artifact.manifest.files.get("tokenizer.json")
+    return file.sha256 if file is not None else artifact.manifest.tokenizer
+
+
+def same_vocabulary(tokenizer: Artifact, *others: Artifact) -> None:
+    """Raises ArtifactError where one of `others` was made with another tokenizer."""
+    for other in others:
+        if (got := vocabulary(other)) != (wanted := vocabulary(tokenizer)):
+            raise ArtifactError(
+                f"this {other.kind} was made with another tokenizer",
+                where=other.path,
+                got=got and f"tokenizer {got[:12]}…",
+                wanted=f"tokenizer {str(wanted)[:12]}… of {tokenizer.path}",
+                hint="Make both with one tokenizer: token ids of different tokenizers mean different words",
+            )
+
+
+def start_model(config: MaskedConfig, inputs: Mapping[str, Artifact], *, seed: int) -> MaskedLM:
+    """A new encoder, its weights drawn from `seed`, or the one to go on from. Checks that tokenizers agree."""
+    tokenizer, shards = inputs[config.tokenizer], inputs[config.data]
+    same_vocabulary(tokenizer, shards)
+    if config.init is not None:
+        same_vocabulary(tokenizer, inputs[config.init])
+        model = load_encoder(inputs[config.init].path)
+    else:
+        assert config.model is not None
+        size = TokenSet.open(shards.path, "train").vocab_size
+        model = MaskedLM(shape(config.model, size), generator=torch.Generator().manual_seed(seed))
+    if config.dropout is not None:
+        set_dropout(model, config.dropout)
+    return model
+
+
+def set_dropout(model: torch.nn.Module, rate: float) -> None:
+    """Another dropout for every part of an encoder; its config, which is saved, stays as it is."""
+    for part in model.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = rate
+        elif isinstance(part, Attention):
+            part.dropout = rate
+
+
+def validator(objective: Objective, corpus: Corpus, config: MaskedConfig, machine: Machine) -> Callable[[], Metrics] | None:
+    """What evaluates a run, or None where there is no validation set."""
+    held_out = corpus.validation(tokens=config.eval_tokens, budget=max(4096, config.batch_tokens // config.accumulate))
+    if not held_out:
+        log.warning("the shards hold no validation sequences: nothing is evaluated")
+        return None
+    return lambda: evaluate(objective, held_out, autocast=machine.autocast, languages=corpus.languages)
+
+
+def summary(outcome: Outcome, model: MaskedLM, machine: Machine) -> dict[str, Any]:
+    """What a manifest says of a run: losses, perplexities over all and by language, speed, size."""
+    found: dict[str, Any] = {
+        "steps": outcome.steps,
+        "loss": round(outcome.loss, 4),
+        "tokens": outcome.tokens,
+        "seconds": round(outcome.seconds, 1),
+        "tokens_per_s": round(outcome.tokens / max(outcome.seconds, 1e-9)),
+        "parameters": sum(w.numel() for w in model.parameters()),
+        "body_parameters": model.config.body_parameters,
+        "precision": machine.precision,
+        "compiled": machine.compiled,
+        "device": machine.device.type,
+    }
+    if outcome.validations:
+        last = outcome.validations[-1]
+        found["valid_loss"] = round(last["loss"], 4)
+        found["perplexity"] = round(math.exp(min(last["mlm"], 50.0)), 3)
+        by_language = {name[4:]: value for name, value in sorted(last.items()) if name.startswith("mlm.")}
+        found["perplexity_by_language"] = {lang: round(math.exp(min(v, 50.0)), 3) for lang, v in by_language.items()}
+        found |= {f"valid_{name}": round(last[name], 4) for name in ("soft", "hidden") if name in last}
+    return found
+
+
+def finish(model: MaskedLM, tokenizer: Artifact, draft: Draft, logs: Mapping[str, Any]) -> None:
+    """Write the encoder, its tokenizer and the logs of its training."""
+    save_encoder(model.float().eval(), draft.path, tokenizer.path)
+    for name, path in logs.items():
+        shutil.copyfile(path, draft.path / name)
+    draft.tokenizer = vocabulary(tokenizer)

@@ -1,0 +1,200 @@
+"""What is learned: an objective is a module whose forward pass turns a batch into sums of losses and counts of targets.
+
+Masked language modelling, distillation and language understanding differ in nothing else but the batches they read.
+
+Shapes: B sequences, T packed tokens, M masked positions, W words, D width of the student, E width of the teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from understudy.model.encoder import MaskedLM
+from understudy.model.heads import NLU
+from understudy.training.batches import Batch, LabelledBatch, MaskedBatch
+from understudy.training.losses import Decoder, Part, label_cross_entropy, mixed_cross_entropy
+
+__all__ = ["Distillation", "MaskedLanguageModelling", "Objective", "Understanding", "even_layers"]
+
+
+class Objective(nn.Module):
+    """Base of all objectives: `forward(batch)` gives the parts of the loss, `counts(batch)` their counts beforehand.
+
+    Counts are needed before the first backward pass of an update: sums over micro-batches (and machines) are divided once,
+    by the count of the whole update.
+    """
+
+    def counts(self, batch: Any) -> dict[str, int]:
+        raise NotImplementedError
+
+    def forward(self, batch: Any) -> dict[str, Part]:
+        raise NotImplementedError
+
+    def blocks(self) -> Iterator[nn.ModuleList]:
+        """The stacks of equal blocks inside, for whoever compiles or shards them."""
+        raise NotImplementedError
+
+
+class MaskedLanguageModelling(Objective):
+    """Cross-entropy of the masked tokens (A 2.4)."""
+
+    def __init__(self, model: MaskedLM) -> None:
+        super().__init__()
+        self.model = model
+
+    def counts(self, batch: MaskedBatch) -> dict[str, int]:
+        return {"mlm": batch.masked_M.numel()}
+
+    def forward(self, batch: MaskedBatch) -> dict[str, Part]:
+        h_TD = self.model.encoder(batch.ids_T, batch.layout)
+        mixed = mixed_cross_entropy(_decoder(self.model, h_TD, batch), None, batch.targets_M, soft_weight=0.0)
+        return {"mlm": Part(mixed.total, len(batch.targets_M), each=mixed.hard_M)}
+
+    def blocks(self) -> Iterator[nn.ModuleList]:
+        yield self.model.encoder.blocks
+
+
+class Distillation(Objective):
+    """Masked language modelling, soft cross-entropy against a teacher, and hidden-layer matching, each with a weight (A 2.6).
+
+    Args:
+        student, teacher: of one vocabulary. The teacher is never trained, saved or sharded with the student: it is held
+            outside the module's parts, so move it to its device beforehand.
+        mlm, soft, hidden: weights. The soft loss is also multiplied by temperature squared, so that its gradient's size
+            does not depend on the temperature (Hinton et al. 2015).
+        layer_map: the teacher's layer (from 0) for each of the student's; by default evenly spread, last to last.
+
+    Hidden layers are compared by mean squared error after a LayerNorm without weights on both sides, since the residual
+    stream of a pre-layernorm encoder grows with depth, and through a learned projection where widths differ.
+    """
+
+    def __init__(
+        self,
+        student: MaskedLM,
+        teacher: MaskedLM,
+        *,
+        mlm: float = 1.0,
+        soft: float = 1.0,
+        hidden: float = 0.0,
+        temperature: float = 1.0,
+        layer_map: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.student = student
+        self._teacher = (teacher.eval().requires_grad_(False),)
+        self.weights = {"mlm": mlm, "soft": soft, "hidden": hidden}
+        self.temperature = temperature
+        D, E = student.config.hidden, teacher.config.hidden
+        self.layer_map = tuple(layer_map or even_layers(student.config.layers, teacher.config.layers))
+        pairs = len(self.layer_map) if hidden else 0
+        self.projections = nn.ModuleList(nn.Linear(D, E) if D != E else nn.Identity() for _ in range(pairs))
+
+    @property
+    def teacher(self) -> MaskedLM:
+        return self._teacher[0]
+
+    def counts(self, batch: MaskedBatch) -> dict[str, int]:
+        masked = batch.masked_M.numel()
+        counts = {"mlm": masked, "soft": masked, "vocabulary": masked}
+        return {**counts, "hidden": batch.tokens} if self.weights["hidden"] else counts
+
+    def forward(self, batch: MaskedBatch) -> dict[str, Part]:
+        deep = bool(self.weights["hidden"])
+        theirs, theirs_LTE = self._listen(batch, deep)
+        h_TD, ours_LTD = self.student.encoder(batch.ids_T, batch.layout, hidden=True)
+        mixed = mixed_cross_entropy(
+            _decoder(self.student, h_TD, batch),
+            theirs,
+            batch.targets_M,
+            hard_weight=self.weights["mlm"],
+            soft_weight=self.weights["soft"] * self.temperature**2,
+            temperature=self.temperature,
+        )
+        count = len(batch.targets_M)
+        parts = {
+            "mlm": Part(mixed.hard_M.sum(), count, 0.0, each=mixed.hard_M),
+            "soft": Part(mixed.soft_M.sum(), count, 0.0),
+            "vocabulary": Part(mixed.total, count),  # both of the above, weighted, from one pass over the logits
+        }
+        if deep:
+            pairs = zip(self.projections, ours_LTD, theirs_LTE, strict=True)
+            distances = [_distance(project(_normal(s_TD)), _normal(t_TE)) for project, s_TD, t_TE in pairs]
+            parts["hidden"] = Part(torch.stack(distances).mean(), batch.tokens, self.weights["hidden"])
+        return parts
+
+    @torch.no_grad()
+    def _listen(self, batch: MaskedBatch, deep: bool) -> tuple[Decoder, list[Tensor]]:
+        h_TE, layers_LTE = self.teacher.encoder(batch.ids_T, batch.layout, hidden=True)
+        return _decoder(self.teacher, h_TE, batch), [layers_LTE[layer] for layer in self.layer_map] if deep else []
+
+    def blocks(self) -> Iterator[nn.ModuleList]:
+        yield self.student.encoder.blocks
+        yield self.teacher.encoder.blocks
+
+
+class Understanding(Objective):
+    """Intent of each utterance and slot tag of each word, at the word's first piece (A 2.5).
+
+    Args:
+        intent, slots: weights of the two losses.
+        smoothing: label smoothing of both.
+        frozen: whether the encoder stays as it is (A 3.2) and only the heads learn.
+    """
+
+    def __init__(
+        self, nlu: NLU, *, intent: float = 1.0, slots: float = 1.0, smoothing: float = 0.0, frozen: bool = False
+    ) -> None:
+        super().__init__()
+        self.nlu, self.smoothing, self.frozen = nlu, smoothing, frozen
+        self.weights = {"intent": intent, "slots": slots}
+        if frozen:
+            nlu.encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Understanding:
+        """A frozen encoder is used as it will serve: without dropout."""
+        super().train(mode)
+        if self.frozen:
+            self.nlu.encoder.eval()
+        return self
+
+    def counts(self, batch: LabelledBatch) -> dict[str, int]:
+        return {"intent": batch.intents_B.numel(), "slots": batch.tags_W.numel()}
+
+    def forward(self, batch: LabelledBatch) -> dict[str, Part]:
+        intents_BI, tags_TS = self.nlu(batch.ids_T, batch.layout)
+        intent = label_cross_entropy(intents_BI, batch.intents_B, smoothing=self.smoothing)
+        slots = label_cross_entropy(tags_TS.index_select(0, batch.firsts_W), batch.tags_W, smoothing=self.smoothing)
+        return {"intent": Part(*intent, self.weights["intent"]), "slots": Part(*slots, self.weights["slots"])}
+
+    def blocks(self) -> Iterator[nn.ModuleList]:
+        yield self.nlu.encoder.blocks
+
+
+def even_layers(student: int, teacher: int) -> tuple[int, ...]:
+    """The teacher's layers for each of the student's, evenly spread and last to last: 4 of 16 are 3, 7, 11, 15."""
+    return tuple(max(0, round((layer + 1) * teacher / student) - 1) for layer in range(student))
+
+
+def sum_counts(objective: Objective, parts: Sequence[Batch]) -> Mapping[str, int]:
+    """Counts of an update's micro-batches together."""
+    each = [objective.counts(batch) for batch in parts]
+    return {name: sum(counts[name] for counts in each) for name in each[0]}
+
+
+def _decoder(model: MaskedLM, h_TD: Tensor, batch: MaskedBatch) -> Decoder:
+    features_MD = model.head.features(h_TD.index_select(0, batch.masked_M))
+    return Decoder(features_MD, model.decoder_weight_VD, model.decoder_bias_V)
+
+
+def _normal(h_TD: Tensor) -> Tensor:
+    return F.layer_norm(h_TD, h_TD.shape[-1:])
+
+
+def _distance(ours_TE: Tensor, theirs_TE: Tensor) -> Tensor:
+    """Squared differences: mean over the width, sum over tokens."""
+    return (ours_TE.float() - theirs_TE.float()).square().mean(-1).sum()

@@ -1,0 +1,198 @@
+"""Optimizers: AdamW, LAMB (A table 8) and Muon.
+
+Weights of fewer than two dimensions (biases, LayerNorms) are not decayed. Each group of parameters has a `scale` by which
+the schedule's learning rate is multiplied: layer-wise rates and heads of their own are groups, not code in the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+
+from understudy.config import Config
+
+__all__ = ["Lamb", "Muon", "OptimConfig", "build", "set_lr"]
+
+
+class OptimConfig(Config):
+    """name: "adam" (AdamW), "lamb", or "muon" (Muon for the matrices inside blocks, AdamW for all else).
+
+    lr: the peak, in a Noam schedule its factor. clip: gradients are scaled down to this global norm; 0 turns it off.
+    muon_lr: peak of Muon's share, whose updates all have the same size; the schedule's shape is that of `lr`.
+    """
+
+    name: Literal["adam", "lamb", "muon"] = "adam"
+    lr: float = Field(default=1e-3, gt=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, ge=0)
+    muon_lr: float = Field(default=0.01, gt=0)
+
+
+def build(model: nn.Module, config: OptimConfig, *, scales: Mapping[str, float] | None = None) -> torch.optim.Optimizer:
+    """The optimizer of all of `model`'s parameters that require gradients.
+
+    Args:
+        scales: prefix of parameter names -> factor of the learning rate; the longest prefix that fits counts, 1 by default.
+    """
+    groups: dict[tuple[float, bool, bool], dict[str, Any]] = {}
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        matrix = weight.ndim >= 2
+        orthogonal = config.name == "muon" and weight.ndim == 2 and ".blocks." in f".{name}"
+        scale = _scale(name, scales or {}) * (config.muon_lr / config.lr if orthogonal else 1.0)
+        group = groups.setdefault((scale, matrix, orthogonal), {"params": [], "names": [], "scale": scale})
+        group["params"].append(weight)
+        group["names"].append(name)
+        group["weight_decay"] = config.weight_decay if matrix else 0.0
+        if config.name == "muon":
+            group["orthogonal"] = orthogonal
+    options: dict[str, Any] = {"lr": config.lr, "betas": config.betas, "eps": config.eps}
+    if config.name == "lamb":
+        return Lamb(groups.values(), **options)
+    if config.name == "muon":
+        return Muon(groups.values(), **options)
+    return torch.optim.AdamW(groups.values(), fused=True, **options)
+
+
+def _scale(name: str, scales: Mapping[str, float]) -> float:
+    fitting = [prefix for prefix in scales if name.startswith(prefix)]
+    return scales[max(fitting, key=len)] if fitting else 1.0
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every group its share of the schedule's learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("scale", 1.0)
+
+
+class Lamb(torch.optim.Optimizer):
+    """LAMB (You et al. 2020): Adam's direction plus decay, rescaled per weight to the norm of the weight.
+
+    The trust ratio is |w| / |update|, and 1 where either is 0 or the weight is not decayed (biases, LayerNorms).
+    """
+
+    def __init__(
+        self, params: Iterable[Any], *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            weights = [w for w in group["params"] if w.grad is not None]
+            if not weights:
+                continue
+            grads = [w.grad for w in weights]
+            states = [_adam_state(self.state[w], w) for w in weights]
+            means, squares = [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states]
+            torch._foreach_add_([s["step"] for s in states], 1.0)
+            step = float(states[0]["step"])
+            beta1, beta2 = group["betas"]
+            torch._foreach_lerp_(means, grads, 1 - beta1)
+            torch._foreach_mul_(squares, beta2)
+            torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
+            below = torch._foreach_div(squares, 1 - beta2**step)
+            torch._foreach_sqrt_(below)
+            torch._foreach_add_(below, group["eps"])
+            updates = list(torch._foreach_div(torch._foreach_div(means, 1 - beta1**step), below))
+            if group["weight_decay"]:
+                torch._foreach_add_(updates, weights, alpha=group["weight_decay"])
+                sizes, lengths = torch._foreach_norm(weights), torch._foreach_norm(updates)
+                ratios = [torch.where((w > 0) & (u > 0), w / u, 1.0) for w, u in zip(sizes, lengths, strict=True)]
+                torch._foreach_mul_(updates, ratios)
+            torch._foreach_add_(weights, updates, alpha=-group["lr"])
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon (Jordan et al. 2024): momentum, orthogonalised, for groups marked `orthogonal`; AdamW for the others.
+
+    A fused query-key-value matrix (three times as high as wide) is orthogonalised in its three parts. Updates are scaled
+    by sqrt(max(1, rows / columns)), so that one learning rate serves all shapes.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
+        super().__init__(params, {**options, "orthogonal": False})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            weights = [w for w in group["params"] if w.grad is not None]
+            if group["orthogonal"]:
+                self._orthogonal(group, weights)
+            elif weights:
+                self._adam(group, weights)
+
+    def _orthogonal(self, group: Mapping[str, Any], weights: list[Tensor]) -> None:
+        for weight in weights:
+            state = self.state[weight]
+            if not state:
+                state["momentum"] = torch.zeros_like(weight)
+            assert weight.grad is not None
+            state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
+            ahead = weight.grad.lerp(state["momentum"], group["momentum"])  # Nesterov
+            rows, columns = weight.shape
+            parts = ahead.chunk(3) if rows == 3 * columns else (ahead,)
+            update = torch.cat([orthogonalise(p) * math.sqrt(max(1.0, p.shape[0] / p.shape[1])) for p in parts])
+            weight.mul_(1 - group["lr"] * group["weight_decay"])
+            weight.add_(update, alpha=-group["lr"])
+
+    def _adam(self, group: Mapping[str, Any], weights: list[Tensor]) -> None:
+        states = [_adam_state(self.state[w], w) for w in weights]
+        adamw(
+            weights,
+            [w.grad for w in weights if w.grad is not None],
+            [s["exp_avg"] for s in states],
+            [s["exp_avg_sq"] for s in states],
+            [],
+            [s["step"] for s in states],
+            fused=True,
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+
+def orthogonalise(matrix: Tensor, *, iterations: int = 5) -> Tensor:
+    """The nearest (semi-)orthogonal matrix, roughly: singular values end between about 0.7 and 1.2.
+
+    Newton-Schulz iteration with Jordan's quintic (3.4445, -4.7750, 2.0315), in bf16 on GPUs and fp32 on CPUs.
+    """
+    x = matrix.bfloat16() if matrix.is_cuda else matrix.float()
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(iterations):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+    return result
+
+
+def _adam_state(state: dict[str, Any], weight: Tensor) -> dict[str, Any]:
+    if not state:
+        state["step"] = torch.zeros((), dtype=torch.float32, device=weight.device if weight.is_cuda else None)
+        state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
+    return state

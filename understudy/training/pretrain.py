@@ -1,0 +1,54 @@
+"""The pretrain stage: masked language modelling, from scratch or going on from an encoder (A 2.4; Stage 2 is `init`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+
+from understudy.artifact import Artifact, Draft
+from understudy.training.loop import train
+from understudy.training.masked import Corpus, Machine, MaskedConfig, finish, start_model, summary, validator
+from understudy.training.objectives import MaskedLanguageModelling
+from understudy.training.optim import build
+
+__all__ = ["PretrainConfig", "run"]
+
+
+class PretrainConfig(MaskedConfig):
+    """Settings of a pretrain stage: all are those of `MaskedConfig`."""
+
+    kind: Literal["pretrain"] = "pretrain"
+
+
+def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Train and write an encoder.
+
+    Metrics: loss (mean of the last 100 updates), valid_loss, perplexity over all and by language, tokens, tokens_per_s,
+    parameters. The artifact keeps `log.jsonl`.
+
+    Raises ArtifactError where tokenizers differ, TrainingError where a loss is not finite or there is no data.
+    """
+    torch.manual_seed(seed)
+    model = start_model(config, inputs, seed=seed)
+    objective = MaskedLanguageModelling(model)
+    machine = Machine.prepare(objective, config.precision, config.compile)
+    length = min(config.max_length or model.config.max_length, model.config.max_length)
+    corpus = Corpus.open(inputs[config.data], max_length=length, mask_rate=config.mask_rate, seed=seed, device=machine.device)
+    outcome = train(
+        objective,
+        corpus.stream(config, seed),
+        build(objective, config.optimizer),
+        config.schedule.of(peak=config.optimizer.lr, steps=config.steps, width=model.config.hidden),
+        steps_total=config.steps,
+        label="pretrain",
+        scratch=draft.scratch,
+        autocast=machine.autocast,
+        clip=config.optimizer.clip,
+        validate=validator(objective, corpus, config, machine),
+        eval_every=config.eval_every,
+        save_every=config.save_every,
+    )
+    draft.metrics.update(summary(outcome, model, machine))
+    finish(model, inputs[config.tokenizer], draft, {"log.jsonl": draft.scratch / "log.jsonl"})
