@@ -10,7 +10,28 @@ import pytest
 import understudy
 
 PACKAGE = Path(understudy.__file__).parent
-LADDER = ["errors", "config", "artifact", "progress", "interpretation", "text", "tokenizer", "corpus", "runtime", "model", "training", "evaluation", "export", "serving", "experiment", "study", "planner", "stages", "recipe", "cli"]
+LADDER = [
+    "errors",
+    "config",
+    "artifact",
+    "progress",
+    "interpretation",
+    "text",
+    "tokenizer",
+    "corpus",
+    "runtime",
+    "model",
+    "training",
+    "evaluation",
+    "export",
+    "serving",
+    "experiment",
+    "study",
+    "planner",
+    "stages",
+    "recipe",
+    "cli",
+]
 HEAVY = {"torch", "sentencepiece", "daft", "transformers", "pyarrow", "safetensors", "matplotlib", "jinja2"}
 RUNS_WITHOUT_TORCH = ("errors", "config", "artifact", "progress", "interpretation", "text", "runtime", "serving")
 FILES = sorted(PACKAGE.rglob("*.py"))

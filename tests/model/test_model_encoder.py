@@ -195,6 +195,23 @@ def test_dropout_acts_in_training_only() -> None:
     assert not lm(tokens, layout).equal(lm(tokens, layout))
 
 
+@pytest.mark.parametrize("lengths", [LENGTHS, [6, 6]])
+def test_bf16_attention_on_the_cpu_is_attention(lengths: list[int]) -> None:
+    attention, layout = model().encoder.blocks[0].attention, Layout.packed(lengths)
+    h_TD = torch.randn(sum(lengths), 32, generator=torch.Generator().manual_seed(0)) * 10
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = attention(h_TD, layout).float()
+    torch.testing.assert_close(rough, attention(h_TD, layout), atol=0.02, rtol=0.02)
+
+
+def test_attention_dropout_acts_in_bf16_on_the_cpu() -> None:
+    attention = model(config=CONFIG.model_copy(update={"attention_dropout": 0.5})).encoder.blocks[0].attention.train()
+    h_TD, layout = torch.randn(sum(LENGTHS), 32), Layout.packed(LENGTHS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not attention(h_TD, layout).equal(attention(h_TD, layout))
+        assert attention.eval()(h_TD, layout).equal(attention(h_TD, layout))
+
+
 def test_autocast_keeps_norms_and_residuals_in_fp32() -> None:
     tokens, layout = ids(sum(LENGTHS)), Layout.packed(LENGTHS)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from re import Match
 
-from understudy.text.amounts import NOT_AFTER, NOT_INSIDE, SCRIPTS, Amounts, either
+from understudy.text.amounts import NOT_AFTER, NOT_INSIDE, Amounts, either
 from understudy.text.characters import FRACTIONS, MARKS
 from understudy.text.locales import Amount, Locale, Rule
 from understudy.text.locales.cldr import CODES, UNITS
@@ -19,7 +19,7 @@ __all__ = ["NO_LETTER", "NO_LETTER_BEFORE", "Classes", "abbreviation_pattern"]
 NO_LETTER = rf"(?![^\W\d_{FRACTIONS}{UNSPACED}]|[{MARKS}])"
 NO_LETTER_BEFORE = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?<![{MARKS}])"
 # Endings of addresses; those in the second set are words of some language and count only where no capital follows the stop.
-_TLD = "com|org|net|edu|gov|info|biz|html?|php|jpe?g|png|csv|pdf|json|txt|mp3|mp4|abc|uk|fr|br|jp|ru|ch|pl|eu|cn|tv|ca|io"
+_TLD = "com|org|net|edu|gov|info|biz|html?|php|jpe?g|png|csv|pdf|json|txt|mp3|mp4|uk|fr|br|jp|ru|ch|pl|eu|cn|tv|ca|io"
 _WEAK_TLD = "de|es|it|in|me|us|pt|at|be|nl|ai|co"
 _WEAK_ENDING = re.compile(rf"\.(?:{_WEAK_TLD})$")
 _ADDRESS = (
@@ -27,7 +27,7 @@ _ADDRESS = (
     r"|[a-z]:\\[^\s]*|(?<![\w/<])(?:/[a-z][\w.-]*){2,}"
     rf"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{_TLD}|{_WEAK_TLD})(?!\w|-\w)(?:/[^\s]*[\w/])?"
 )
-_ADDRESS_PART = re.compile(rf"\d+|[{FRACTIONS}]|(?:[^\W\d_{FRACTIONS}{UNSPACED}]|[{SCRIPTS}])+|.")
+_ADDRESS_PART = re.compile(rf"\d+|[{FRACTIONS}]|(?:[^\W\d_{FRACTIONS}{UNSPACED}]|[{MARKS}])+|.")
 _TELEPHONE = (
     r"\+\d{1,3}[ -](?:\(\d+\)[ -]?)?\d+(?:[ -]\d+)*|\(\d{2,5}\)[ -]?\d+(?:[ -]\d+)*|(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])"
     r"|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?!\d)|(?<![\d-])\d{3}-\d\d-\d{4}(?!\d)|(?<![\d-])0\d{1,4}[-/ ]\d{5,8}(?!\d)"

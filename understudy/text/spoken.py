@@ -24,7 +24,7 @@ __all__ = ["LANGUAGES", "Formatter", "convert", "spoken"]
 # Letters and marks of spaced scripts, with signs inside; or a run of an unspaced script. The two never make one word.
 _UNIT = rf"(?:[^\W\d_{UNSPACED}]++|[{MARKS}]++)++"
 _WORD = rf"{_UNIT}(?:['\-\u200c\u200d]{_UNIT})*|(?:(?=\w)[{UNSPACED}]|[\u3099\u309a])++"
-_NO_WORD, _NO_WORD_BEFORE = rf"(?![^\W{UNSPACED}])", rf"(?<![^\W{UNSPACED}])(?<!['\-])"
+_NO_WORD, _NO_WORD_BEFORE = rf"(?![^\W{UNSPACED}]|[{MARKS}])", rf"(?<![^\W{UNSPACED}])(?<!['\-{MARKS}])"
 _LETTER = "[a-zà-öø-ÿ]"
 _INITIALS = rf"{_NO_WORD_BEFORE}(?:{_LETTER}\.(?: ?{_LETTER}\.)+|{_LETTER}(?:\.{_LETTER})+){_NO_WORD}"
 _TOKEN = re.compile(rf"{_INITIALS}|{_WORD}")

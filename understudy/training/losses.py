@@ -145,7 +145,7 @@ class _Vocabulary(torch.autograd.Function):
                 teacher = teacher_ME.to(dtype), teacher_VE.to(dtype), teacher_V.to(dtype)
             wide = torch.promote_types(dtype, torch.float32)  # of sums, softmaxes and gradients of weights
             hard_M, soft_M = features.new_zeros(2, len(features), dtype=wide)
-            grads = [torch.zeros_like(t, dtype=wide) for t in (features_MD, weight_VD, bias_V)] if settings.grad else None
+            grads = _Gradients(features, weight, wide) if settings.grad else None
             for start in range(0, len(features), settings.chunk):
                 at = slice(start, start + settings.chunk)
                 student_CV = torch.addmm(bias, features[at], weight.T).to(wide)
@@ -155,14 +155,9 @@ class _Vocabulary(torch.autograd.Function):
                 targets_C = targets_M[at] if targets_M is not None else None
                 hard_M[at], soft_M[at], grad_CV = _chunk(student_CV, teacher_CV, targets_C, settings)
                 if grads is not None:
-                    narrow_CV = grad_CV.to(dtype)
-                    grads[0][at] = narrow_CV @ weight
-                    grads[1] += narrow_CV.T @ features[at]
-                    grads[2] += grad_CV.sum(0)
+                    grads.add(at, grad_CV)
             total = settings.hard_weight * hard_M.sum() + settings.soft_weight * soft_M.sum()
-        ctx.grads = None
-        if grads is not None:
-            ctx.grads = [g.to(t.dtype) for g, t in zip(grads, (features_MD, weight_VD, bias_V), strict=True)]
+        ctx.grads = None if grads is None else grads.of((features_MD, weight_VD, bias_V))
         ctx.mark_non_differentiable(hard_M, soft_M)
         ctx.set_materialize_grads(False)
         return total, hard_M, soft_M
@@ -175,6 +170,31 @@ class _Vocabulary(torch.autograd.Function):
         for g in grads:
             g.mul_(grad)
         return (*grads, None, None, None, None, None)
+
+
+class _Gradients:
+    """Gradients of features, weight and bias, gathered chunk by chunk; sums over chunks are `wide`."""
+
+    def __init__(self, features_MD: Tensor, weight_VD: Tensor, wide: torch.dtype) -> None:
+        self._features_MD, self._weight_VD, self._wide = features_MD, weight_VD, wide
+        self._of_features: list[Tensor] = []
+        self._of_weight_VD: Tensor | None = None
+        self._of_bias_V: Tensor | None = None
+
+    def add(self, at: slice, grad_CV: Tensor) -> None:
+        narrow_CV = grad_CV.to(self._features_MD.dtype)
+        self._of_features.append(narrow_CV @ self._weight_VD)
+        weight_VD, bias_V = (narrow_CV.T @ self._features_MD[at]).to(self._wide), grad_CV.sum(0)
+        first = self._of_weight_VD is None or self._of_bias_V is None
+        self._of_weight_VD = weight_VD if first else self._of_weight_VD.add_(weight_VD)  # type: ignore[union-attr]
+        self._of_bias_V = bias_V if first else self._of_bias_V.add_(bias_V)  # type: ignore[union-attr]
+
+    def of(self, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """In the precision of the inputs; zeros where there was no position at all."""
+        if self._of_weight_VD is None or self._of_bias_V is None:
+            return tuple(torch.zeros_like(t) for t in inputs)
+        found = torch.cat(self._of_features), self._of_weight_VD, self._of_bias_V
+        return tuple(g.to(t.dtype) for g, t in zip(found, inputs, strict=True))
 
 
 def _chunk(

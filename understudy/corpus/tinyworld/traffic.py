@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from understudy.corpus.tinyworld.grammar import load
+from understudy.corpus.tinyworld.grammar import Grammar
+from understudy.corpus.tinyworld.notation import load
 from understudy.interpretation import Interpretation, Slot
 
 __all__ = ["INTENTS", "LOCALES", "utterances"]
@@ -54,12 +55,11 @@ def utterances(lang: str, *, seed: int) -> Iterator[Interpretation]:
 
     Slots cover whole words and stand in the order of the text. Raises DataError for a language the world does not speak.
     """
-    grammar, locale = load(lang), LOCALES[lang]
-    return _stream(grammar.draw, random.Random(f"tinyworld/{lang}/{seed}"), locale)
+    return _stream(load(lang), LOCALES[lang], random.Random(f"tinyworld/{lang}/{seed}"))
 
 
-def _stream(draw, rng, locale):
+def _stream(grammar: Grammar, locale: str, rng: random.Random) -> Iterator[Interpretation]:
     while True:
-        text, intent, spans = draw(rng)
+        text, intent, spans = grammar.draw(rng)
         slots = tuple(Slot(name, text[start:end], start, end) for name, start, end in spans)
         yield Interpretation(text=text, intent=intent, slots=slots, domain=INTENTS[intent], locale=locale)

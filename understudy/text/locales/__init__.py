@@ -5,20 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 from understudy.errors import DataError, nearest
-
-from .ar import Arabic
-from .base import Amount, Locale, Money, Rule
-from .de import German
-from .en import English
-from .es import Spanish
-from .fr import French
-from .hi import Hindi
-from .it import Italian
-from .ja import Japanese
-from .mr import Marathi
-from .pt import Portuguese
-from .ta import Tamil
-from .te import Telugu
+from understudy.text.locales.ar import Arabic
+from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.de import German
+from understudy.text.locales.en import English
+from understudy.text.locales.es import Spanish
+from understudy.text.locales.fr import French
+from understudy.text.locales.hi import Hindi
+from understudy.text.locales.it import Italian
+from understudy.text.locales.ja import Japanese
+from understudy.text.locales.mr import Marathi
+from understudy.text.locales.pt import Portuguese
+from understudy.text.locales.ta import Tamil
+from understudy.text.locales.te import Telugu
 
 __all__ = ["LANGUAGES", "Amount", "Locale", "Money", "Rule", "locale"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import ClassVar
 
-from .base import Amount, Locale, Money
+from understudy.text.locales.base import Amount, Locale, Money
 
 __all__ = ["Arabic"]
 

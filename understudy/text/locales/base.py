@@ -13,7 +13,7 @@ from functools import cached_property
 from re import Match
 from typing import ClassVar, Literal, NamedTuple
 
-from . import cldr, numbers
+from understudy.text.locales import cldr, numbers
 
 __all__ = ["Amount", "Locale", "Money", "Rule"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from re import Match
 from typing import ClassVar
 
-from .base import Amount, Locale, Money, Rule
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["German"]
 

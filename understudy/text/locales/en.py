@@ -6,8 +6,8 @@ from functools import lru_cache
 from re import Match
 from typing import ClassVar
 
-from . import numbers
-from .base import Amount, Locale, Money, Rule
+from understudy.text.locales import numbers
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["English"]
 

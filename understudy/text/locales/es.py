@@ -5,7 +5,7 @@ from __future__ import annotations
 from re import Match
 from typing import ClassVar
 
-from .base import Amount, Locale, Money, Rule
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["Spanish"]
 
@@ -71,7 +71,7 @@ class Spanish(Locale):
         "krw": Money("won", "wones"), "inr": Money("rupia", "rupias", "paisa", "paisas", "f", "f"),
         "crc_": Money("colón", "colones", "céntimo", "céntimos"), "pts": Money("peseta", "pesetas", "céntimo", "céntimos", "f"),
         "frf": Money("franco", "francos", "céntimo", "céntimos"), "dem": Money("marco", "marcos", "pfennig", "pfennigs"),
-        "brl_": Money("real", "reales", "centavo", "centavos"), "nio": Money("córdoba", "córdobas", "centavo", "centavos", "f"),
+        "brl_": Money("real", "reales", "centavo", "centavos"), "nio": Money("córdoba", "córdobas", "centavo", "centavos"),
         "gtq_": Money("quetzal", "quetzales", "centavo", "centavos"), "mxn": Money("peso mexicano", "pesos mexicanos", "centavo", "centavos"),
         "gtq": Money("quetzal", "quetzales", "centavo", "centavos"), "hkd": Money("dólar de hong kong", "dólares de hong kong", "centavo", "centavos"), "usd_": Money("dólar estadounidense", "dólares estadounidenses", "centavo", "centavos"),
     }  # fmt: skip

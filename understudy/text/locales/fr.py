@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from re import Match
 from typing import ClassVar
 
-from .base import Locale, Money, Rule
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["French"]
+
+
+_ELISION = re.compile(r"\bde (?=[aeiouyéèê])")
 
 
 def _monsieur(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -45,7 +49,7 @@ class French(Locale):
         "p.ex.": "par exemple",
     }
     words: ClassVar = {
-        "dr": "docteur", "dʳ": "docteur", "mᵐᵉ": "madame", "mˡˡᵉ": "mademoiselle", "mˡˡᵉˢ": "mademoiselles", "mme": "madame",
+        "dr": "docteur", "dʳ": "docteur", "mᵐᵉ": "madame", "mˡˡᵉ": "mademoiselle", "mˡˡᵉˢ": "mesdemoiselles", "mme": "madame",
         "mlle": "mademoiselle", "mmes": "mesdames", "mlles": "mesdemoiselles", "mᵐᵉˢ": "mesdames", "mgr": "monseigneur",
     }  # fmt: skip
     scales: ClassVar = {
@@ -90,6 +94,10 @@ class French(Locale):
     def denominator(self, d: int, many: bool) -> str | None:
         name = {2: "demi", 3: "tiers", 4: "quart"}.get(d) or self.ordinal(d, "e")
         return f"{name}s" if many and name and not name.endswith("s") else name
+
+    def money(self, a: Amount, code: str) -> str | None:
+        words = super().money(a, code)
+        return None if words is None else _ELISION.sub("d'", words)
 
     def decimal_words(self, whole: str, decimals: str) -> str:
         """Leading zeros one by one, the rest in pairs where even and long, as a number where short."""

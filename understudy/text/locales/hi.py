@@ -6,7 +6,7 @@ import re
 from re import Match
 from typing import ClassVar
 
-from .base import Amount, Locale, Money, Rule
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["Hindi"]
 
@@ -66,11 +66,11 @@ def _address_number(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _telephone(m: Match[str], text: str, locale: Locale) -> str | None:
-    """Subscriber numbers get the trunk zero that is said before them."""
+    """Digit by digit; nothing is said that is not written."""
     digits = "".join(c for c in m.group() if c.isdecimal())
     if m.group().startswith("+"):
         return f"प्लस {locale.digits(digits)}"
-    return locale.digits(digits if digits.startswith("0") else f"0{digits}")
+    return locale.digits(digits)
 
 
 def _short_date(m: Match[str], text: str, locale: Locale) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import Locale, Money
+from understudy.text.locales.base import Locale, Money
 
 __all__ = ["Italian"]
 
@@ -41,7 +41,7 @@ class Italian(Locale):
     money_names: ClassVar = {
         "usd": Money("dollaro", "dollari", "centesimo", "centesimi"), "eur": Money("euro", "euro", "centesimo", "centesimi"),
         "gbp": Money("sterlina", "sterline", "penny", "penny", "f"), "jpy": Money("yen", "yen"),
-        "rub": Money("rublo", "rubli", "copeca", "copeche"), "chf": Money("franco svizzero", "franchi svizzeri", "centesimo", "centesimi"),
+        "rub": Money("rublo", "rubli", "copeca", "copeche", "m", "f"), "chf": Money("franco svizzero", "franchi svizzeri", "centesimo", "centesimi"),
         "inr": Money("rupia", "rupie", "paisa", "paise", "f"),
     }  # fmt: skip
     unit_names: ClassVar = {"electric-ampere": ("ampere", "ampere")}

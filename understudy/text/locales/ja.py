@@ -6,7 +6,7 @@ from functools import lru_cache
 from re import Match
 from typing import ClassVar
 
-from .base import Amount, Locale, Money, Rule
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["Japanese"]
 

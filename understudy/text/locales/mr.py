@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from . import numbers
-from .base import Locale, Money
+from understudy.text.locales import numbers
+from understudy.text.locales.base import Locale, Money
 
 __all__ = ["Marathi"]
 

@@ -1,0 +1,165 @@
+"""Recipes are planned before they run, skip what is up to date and go on where they were cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from understudy import artifact, recipe
+from understudy.errors import ArtifactError, RecipeError
+from understudy.recipe import Done, Recipe
+
+TWO_STAGES = """
+name = "small"
+artifacts = "{artifacts}"
+
+[stage.traffic]
+kind = "corpus"
+sources = [{{ path = "{{data_root}}/en.txt", lang = "en" }}]
+spoken = 0.0
+valid = 0.2
+
+[stage.tokenizer]
+kind = "tokenizer"
+corpus = "traffic"
+vocab_size = 120
+kanji = false
+"""
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    (tmp_path / "en.txt").write_text("".join(f"wake me at {word}\n" for word in "six seven eight nine ten noon dawn".split()))
+    path = tmp_path / "small.toml"
+    path.write_text(TWO_STAGES.format(artifacts=tmp_path / "out"))
+    return path
+
+
+def load(toml: Path, *overrides: str) -> Recipe:
+    return recipe.load(toml, [f"data_root={toml.parent}", *overrides])
+
+
+def skipped(done: list[Done]) -> dict[str, bool]:
+    return {item.name: item.skipped for item in done}
+
+
+def states(toml: Path, *overrides: str, only: tuple[str, ...] = ()) -> dict[str, str]:
+    return {item.name: item.state for item in recipe.plan(load(toml, *overrides), only=only)}
+
+
+def test_a_second_run_skips_every_stage(toml: Path) -> None:
+    assert skipped(recipe.run(load(toml))) == {"traffic": False, "tokenizer": False}
+    assert states(toml) == {"traffic": "cached", "tokenizer": "cached"}
+    assert skipped(recipe.run(load(toml))) == {"traffic": True, "tokenizer": True}
+
+
+def test_a_changed_stage_runs_again_and_its_ancestors_do_not(toml: Path) -> None:
+    recipe.run(load(toml))
+    assert skipped(recipe.run(load(toml, "stage.tokenizer.vocab_size=110"))) == {"traffic": True, "tokenizer": False}
+
+
+def test_a_changed_source_runs_its_readers_and_their_descendants(toml: Path) -> None:
+    recipe.run(load(toml))
+    with (toml.parent / "en.txt").open("a") as file:
+        file.write("turn on the light\nturn off the light\n")
+    assert states(toml) == {"traffic": "run", "tokenizer": "wait"}
+    assert skipped(recipe.run(load(toml))) == {"traffic": False, "tokenizer": False}
+
+
+def test_descendants_of_a_stage_that_came_out_the_same_are_kept(toml: Path) -> None:
+    recipe.run(load(toml))
+    assert skipped(recipe.run(load(toml, "stage.traffic.valid_rows=1999"))) == {"traffic": False, "tokenizer": True}
+
+
+def test_only_runs_the_named_stage(toml: Path) -> None:
+    assert states(toml, only=("traffic",)) == {"traffic": "run"}
+    assert skipped(recipe.run(load(toml), only=["traffic"])) == {"traffic": False}
+
+
+def test_only_without_its_input_says_which_is_missing(toml: Path) -> None:
+    with pytest.raises(RecipeError, match=r"stage.tokenizer: the input 'traffic' has not been made"):
+        recipe.plan(load(toml), only=["tokenizer"])
+
+
+def test_planning_makes_nothing(toml: Path) -> None:
+    assert states(toml) == {"traffic": "run", "tokenizer": "run"}
+    assert not (toml.parent / "out").exists()
+
+
+def test_interrupted_work_is_planned_as_resumed(toml: Path) -> None:
+    loaded = load(toml)
+    config = loaded.stage["traffic"]
+    with (
+        pytest.raises(KeyboardInterrupt),
+        artifact.writing(toml.parent / "out" / "traffic", kind="corpus", config=recipe.resolved(config)) as draft,
+    ):
+        (draft.scratch / "checkpoint").write_text("")
+        raise KeyboardInterrupt
+    assert states(toml) == {"traffic": "resume", "tokenizer": "run"}
+
+
+def test_an_altered_artifact_stops_the_run(toml: Path) -> None:
+    recipe.run(load(toml))
+    file = toml.parent / "out" / "tokenizer" / "tokenizer.json"
+    file.write_text(file.read_text().replace("wake", "fake"))
+    with pytest.raises(ArtifactError, match="altered"):
+        recipe.run(load(toml))
+
+
+def test_lineage_leads_from_the_tokenizer_to_its_corpus(toml: Path) -> None:
+    made = {item.name: item.artifact for item in recipe.run(load(toml))}
+    parent = made["tokenizer"].manifest.parents["traffic"]
+    assert (parent.path, parent.kind, parent.hash) == ("traffic", "corpus", made["traffic"].hash)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["stage.traffic.alhpa=0.3"], r"stage.traffic.alhpa: unknown key 'alhpa'.*Did you mean 'alpha'"),
+        (["stage.traffic.kind=corpsu"], r"no stage kind 'corpsu'.*Did you mean 'corpus'"),
+        (["stage.tokenizer.corpus=trafic"], r"'trafic' is neither a stage nor an artifact.*Did you mean 'traffic'"),
+        (["stage.tokenizer.corpus=tokenizer"], r"wrong kind.*Got: tokenizer. Wanted: corpus"),
+        (["naem=x"], r"unknown key 'naem'.*Did you mean 'name'"),
+        (["stage.traffic.alpha=2"], r"stage.traffic.alpha: .*less than or equal to 1. Got: 2"),
+        (["stage.new.alpha=1"], r"stage.new: the key 'kind' is missing"),
+    ],
+)
+def test_mistakes_are_named_before_anything_runs(toml: Path, overrides: list[str], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        load(toml, *overrides)
+
+
+def test_a_recipe_for_own_data_asks_where_it_is(toml: Path) -> None:
+    with pytest.raises(RecipeError, match="data_root=DIR"):
+        recipe.load(toml)
+
+
+def test_stages_in_a_circle_are_refused(toml: Path) -> None:
+    shards = """
+[stage.a]
+kind = "pretrain"
+init = "b"
+data = "x"
+tokenizer = "tokenizer"
+steps = 1
+[stage.b]
+kind = "pretrain"
+init = "a"
+data = "x"
+tokenizer = "tokenizer"
+steps = 1
+[stage.x]
+kind = "shards"
+tokenizer = "tokenizer"
+mix = [{ corpus = "traffic" }]
+"""
+    toml.write_text(toml.read_text() + shards)
+    with pytest.raises(RecipeError, match="circle.*a -> b -> a"):
+        load(toml)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml")), ids=lambda p: p.stem)
+def test_every_recipe_of_ours_can_be_planned(path: Path, tmp_path: Path) -> None:
+    planned = recipe.plan(recipe.load(path, [f"artifacts={tmp_path}", f"data_root={tmp_path}"]))
+    assert {item.state for item in planned} == {"run"}
