@@ -4,8 +4,9 @@ Notable choices
 - Tokens are **packed**: a batch is T tokens of B sequences laid end to end, and a `Layout` (layout.py) says where each begins.
   Everything but attention (LayerNorm, projections, feed-forward) runs on T tokens, so padding costs nothing there.
 - Attention never crosses a sequence boundary. On a GPU, in half precision and without dropout of its own, it is
-  variable-length flash attention (torch's kernel knows no dropout); elsewhere queries, keys and values are put into a (B, L) grid, attention masks keys only where lengths differ, and the tokens are
-  taken out again. Batches of like lengths (the trainer's business) keep the grid full.
+  variable-length flash attention (torch's kernel knows no dropout); elsewhere queries, keys and values are put into a
+  (B, L) grid, attention masks keys only where lengths differ, and the tokens are taken out again. Batches of like lengths
+  (the trainer's business) keep the grid full.
 - Query, key and value are one matrix; `folder.py` splits it on the way to Hugging Face names.
 - Same function, tensor for tensor, as transformers' `roberta_prelayernorm`: learned positions from row 2 of their table,
   one row of token types, exact GELU, biases everywhere, output projection tied to the word embeddings.

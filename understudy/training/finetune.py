@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, TypedDict
 
@@ -26,7 +25,7 @@ from understudy.runtime.decode import Labels
 from understudy.runtime.encode import encode
 from understudy.tokenizer import Tokenizer
 from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, batches, one_epoch
-from understudy.training.loop import Metrics, evaluate, train
+from understudy.training.loop import Metrics, Outcome, copy_log, evaluate, train
 from understudy.training.masked import Machine, set_dropout, vocabulary
 from understudy.training.objectives import Understanding
 from understudy.training.optim import OptimConfig, build
@@ -46,7 +45,7 @@ class FinetuneConfig(StageConfig):
         most of them wholly right, "last" the last one.
     mode: "full" trains everything, "frozen" only the heads.
     lr: peak for the encoder, and for the heads where `head_lr` is not given. layer_decay: each block below the top learns
-        this much slower than the one above it.
+        this much slower than the one above it. optimizer, muon_lr: see `optim.OptimConfig`.
     epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
     max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
@@ -66,6 +65,8 @@ class FinetuneConfig(StageConfig):
     lr: float = Field(default=5e-4, gt=0)
     head_lr: float | None = Field(default=None, gt=0)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
+    optimizer: Literal["adam", "lamb", "muon"] = "adam"
+    muon_lr: float = Field(default=0.005, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, ge=0)
     schedule: ScheduleConfig = ScheduleConfig()
@@ -151,23 +152,27 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         save_every=config.save_every,
         maximise="exact" if config.select == "best" else None,
     )
-    draft.metrics.update(
-        loss=round(outcome.loss, 5),
-        utterances=len(learned),
-        held_out=len(aside),
-        steps=outcome.steps,
-        seconds=round(outcome.seconds, 1),
-        tokens_per_s=round(outcome.tokens / max(outcome.seconds, 1e-9)),
-        parameters=sum(w.numel() for w in nlu.parameters()),
-        body_parameters=encoder.config.body_parameters,
-        precision=machine.precision,
-    )
-    if outcome.validations:
-        best = max(outcome.validations, key=lambda v: v["exact"]) if config.select == "best" else outcome.validations[-1]
-        draft.metrics["valid"] = {name: round(value, 5) for name, value in best.items()}
+    draft.metrics.update(_summary(outcome, nlu, machine, best=config.select == "best"))
+    draft.metrics.update(utterances=len(learned), held_out=len(aside))
     save_nlu(nlu.float().eval(), labels, draft.path, source.path, **ready)
-    shutil.copyfile(draft.scratch / "log.jsonl", draft.path / "log.jsonl")
+    copy_log(draft.scratch / "log.jsonl", draft.path / "log.jsonl")
     draft.tokenizer = vocabulary(source)
+
+
+def _summary(outcome: Outcome, nlu: NLU, machine: Machine, *, best: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "loss": round(outcome.loss, 5),
+        "steps": outcome.steps,
+        "seconds": round(outcome.seconds, 1),
+        "tokens_per_s": round(outcome.tokens / max(outcome.seconds, 1e-9)),
+        "parameters": sum(w.numel() for w in nlu.parameters()),
+        "body_parameters": nlu.encoder.config.body_parameters,
+        "precision": machine.precision,
+    }
+    if outcome.validations:
+        chosen = max(outcome.validations, key=lambda v: v["exact"]) if best else outcome.validations[-1]
+        found["valid"] = {name: round(value, 5) for name, value in chosen.items()}
+    return found
 
 
 def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Encoder:
@@ -183,7 +188,8 @@ def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Encoder:
 
 
 def _optimizer(config: FinetuneConfig) -> OptimConfig:
-    return OptimConfig(lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, clip=config.clip)
+    settings = {"name": config.optimizer, "lr": config.lr, "muon_lr": config.muon_lr, "clip": config.clip}
+    return OptimConfig(**settings, betas=(0.9, 0.98), weight_decay=config.weight_decay)  # type: ignore[arg-type]
 
 
 def scales(config: FinetuneConfig, layers: int) -> dict[str, float]:
@@ -199,8 +205,8 @@ def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list
     if share >= 1.0:
         return list(gold)
     kept: list[int] = []
-    for _, indices in _by_locale(gold):
-        drawn = Permutation(len(indices), key=f"labels/{seed}")[: math.ceil(share * len(indices))]
+    for locale, indices in _by_locale(gold):
+        drawn = Permutation(len(indices), key=f"labels/{seed}/{locale}")[: math.ceil(share * len(indices))]
         kept += [indices[int(i)] for i in drawn]
     return [gold[i] for i in sorted(kept)]
 
@@ -208,8 +214,8 @@ def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list
 def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
     """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down."""
     aside: set[int] = set()
-    for _, indices in _by_locale(gold):
-        drawn = Permutation(len(indices), key=f"held-out/{seed}")[: int(share * len(indices))]
+    for locale, indices in _by_locale(gold):
+        drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(share * len(indices))]
         aside |= {indices[int(i)] for i in drawn}
     return [g for i, g in enumerate(gold) if i not in aside], [gold[i] for i in sorted(aside)]
 

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from understudy.errors import TrainingError
 from understudy.progress import progress
-from understudy.training.batches import Batch
+from understudy.training.batches import Batch, MaskedBatch
 from understudy.training.checkpoint import Checkpoints, capture, restore
 from understudy.training.losses import Part
 from understudy.training.objectives import Objective, sum_counts
 from understudy.training.optim import set_lr
 from understudy.training.schedule import Schedule
 
-__all__ = ["Convergence", "Outcome", "Step", "evaluate", "steps", "train"]
+__all__ = ["Convergence", "Outcome", "Step", "copy_log", "evaluate", "steps", "train"]
 
 log = logging.getLogger(__name__)
 B = TypeVar("B", bound=Batch)
@@ -117,14 +117,20 @@ def evaluate(objective: Objective, batches: Iterable[Batch], *, autocast: Autoca
         for name, part in parts.items():
             weights[name] = part.weight
             _add(sums, counts, name, float(part.sum), part.count)
-        if (each := parts["mlm"].each if "mlm" in parts else None) is not None and hasattr(batch, "masked_M"):
-            language_M = batch.languages_B[batch.layout.sequences_T[batch.masked_M]]
-            for index in torch.unique(language_M).tolist():
-                losses = each[language_M == index]
-                _add(sums, counts, f"mlm.{languages[index]}", float(losses.sum()), len(losses))
+        for index, losses in _by_language(parts, batch) if languages else ():
+            _add(sums, counts, f"mlm.{languages[index]}", float(losses.sum()), len(losses))
     objective.train(training)
     means = {name: sums[name] / max(1, counts[name]) for name in sorted(sums)}
     return {"loss": sum(weight * means[name] for name, weight in weights.items()), **means}
+
+
+def _by_language(parts: Mapping[str, Part], batch: Batch) -> Iterator[tuple[int, Tensor]]:
+    """Losses of the masked tokens of each language in a batch, where its objective tells them."""
+    each = parts["mlm"].each if "mlm" in parts else None
+    if each is not None and isinstance(batch, MaskedBatch):
+        language_M = batch.languages_B[batch.layout.sequences_T[batch.masked_M]]
+        for index in torch.unique(language_M).tolist():
+            yield index, each[language_M == index]
 
 
 def _add(sums: dict[str, float], counts: dict[str, int], name: str, value: float, count: int) -> None:
@@ -236,6 +242,13 @@ def _listen(
     if maximise is not None and metrics[maximise] > outcome.best:
         outcome.best = metrics[maximise]
         best.save(outcome.steps, objective.state_dict(), {maximise: outcome.best})
+
+
+def copy_log(source: Path, target: Path) -> None:
+    """A finished run's `log.jsonl` without its clock, so that equal runs make equal artifacts."""
+    lines = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+    kept = [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    target.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
 
 class _Journal:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,15 +22,16 @@ from understudy.model.encoder import Attention, MaskedLM
 from understudy.model.folder import load_encoder, save_encoder
 from understudy.model.presets import shape
 from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces, batches, one_epoch
-from understudy.training.loop import Metrics, Outcome, evaluate
+from understudy.training.loop import Metrics, Outcome, copy_log, evaluate
 from understudy.training.objectives import Objective
 from understudy.training.optim import OptimConfig
-from understudy.training.precision import Compile, Precision, autocast, compile_blocks, default_device, resolve
+from understudy.training.precision import Compile, Precision, autocast, compile_blocks, default_device, keep_memory, resolve
 from understudy.training.schedule import ScheduleConfig
 
 __all__ = ["Corpus", "MaskedConfig", "finish", "same_vocabulary", "start_model", "summary"]
 
 log = logging.getLogger(__name__)
+VALID_RATE = 0.15  # and as many of them, whatever the run trains with
 VALID_SEED = 0  # masks of the validation set are the same in every run, so that losses can be compared between runs
 
 
@@ -97,12 +98,11 @@ class Corpus:
         sets = {name: TokenSet.open(shards.path, name) for name in splits}
         if not len(sets["train"]):
             raise TrainingError("there is nothing to learn from", where=shards.path, got="no training sequences")
-        masking = Masking(mask_rate, sets["train"].vocab_size)
-        made = {
-            name: MaskedSequences(Pieces(tokens, max_length=max_length), masking, seed=seed if name == "train" else VALID_SEED)
-            for name, tokens in sets.items()
-        }
-        return cls(made["train"], made["valid"], tuple(sets["train"].languages), device)
+        size = sets["train"].vocab_size
+        pieces = {name: Pieces(tokens, max_length=max_length) for name, tokens in sets.items()}
+        train = MaskedSequences(pieces["train"], Masking(mask_rate, size), seed=seed)
+        valid = MaskedSequences(pieces["valid"], Masking(VALID_RATE, size), seed=VALID_SEED)
+        return cls(train, valid, tuple(sets["train"].languages), device)
 
     def stream(self, config: MaskedConfig, seed: int) -> Callable[[int], Iterator[tuple[MaskedBatch, ...]]]:
         """The training batches that follow a given number of updates."""
@@ -135,6 +135,7 @@ class Machine:
     @classmethod
     def prepare(cls, objective: Objective, precision: Precision, compile_: Compile) -> Machine:
         """Moves the objective to the device and compiles its blocks where that is wanted and possible."""
+        keep_memory()
         device = default_device()
         resolved = resolve(precision, device)
         objective.to(device)
@@ -223,9 +224,9 @@ def summary(outcome: Outcome, model: MaskedLM, machine: Machine) -> dict[str, An
     return found
 
 
-def finish(model: MaskedLM, tokenizer: Artifact, draft: Draft, logs: Mapping[str, Any]) -> None:
+def finish(model: MaskedLM, tokenizer: Artifact, draft: Draft, logs: Mapping[str, Path]) -> None:
     """Write the encoder, its tokenizer and the logs of its training."""
     save_encoder(model.float().eval(), draft.path, tokenizer.path)
     for name, path in logs.items():
-        shutil.copyfile(path, draft.path / name)
+        copy_log(path, draft.path / name)
     draft.tokenizer = vocabulary(tokenizer)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 from understudy.config import Config
+from understudy.training.precision import resolve
 
 __all__ = ["Lamb", "Muon", "OptimConfig", "build", "set_lr"]
 
@@ -178,15 +179,15 @@ class Muon(torch.optim.Optimizer):
 def orthogonalise(matrix: Tensor, *, iterations: int = 5) -> Tensor:
     """The nearest (semi-)orthogonal matrix, roughly: singular values end between about 0.7 and 1.2.
 
-    Newton-Schulz iteration with Jordan's quintic (3.4445, -4.7750, 2.0315), in bf16 on GPUs and fp32 on CPUs.
+    Newton-Schulz iteration with Jordan's quintic (3.4445, -4.7750, 2.0315), in bf16 where the processor multiplies it.
     """
-    x = matrix.bfloat16() if matrix.is_cuda else matrix.float()
+    x = matrix / (matrix.norm() + 1e-7)
+    x = x.bfloat16() if resolve("auto", matrix.device) == "bf16" else x.float()
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
-    x = x / (x.norm() + 1e-7)
     for _ in range(iterations):
         gram = x @ x.T
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
     result: Tensor = (x.T if tall else x).to(matrix.dtype)
     return result
 

@@ -55,19 +55,25 @@ def autocast(precision: Literal["bf16", "fp32"], device: torch.device) -> Callab
 def compile_blocks(blocks: nn.ModuleList, mode: Compile) -> bool:
     """Compile each block in place, for any number of tokens; whether it was done.
 
-    "auto" compiles where a working C++ compiler (CPU) or Triton (GPU) is found, and warns once where not. Names of
-    parameters do not change. Raises RecipeError where `mode` is True and nothing can be compiled.
+    "auto" compiles on a GPU where Triton works, with one warning where it does not, and never on a CPU: there packed blocks
+    are already bound by their matrix products, and compiled ones took 2 % less to 15 % more time (measured at 4 x 256
+    and 6 x 384, batches of 1k and 4k tokens, bf16). Names of parameters do not change.
+
+    Raises RecipeError where `mode` is True and nothing can be compiled.
     """
-    if mode is False:
-        return False
     on_gpu = next(blocks.parameters()).is_cuda
+    if mode is False or (mode == "auto" and not on_gpu):
+        return False
     if (trouble := _cannot_compile(on_gpu)) is not None:
         if mode is True:
             raise RecipeError(
                 "blocks cannot be compiled", where="compile", got=trouble, wanted="a C++ compiler, or compile = false"
             )
+        log.warning("blocks run uncompiled, which is slower: %s", trouble)
         return False
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILES)
+    if not on_gpu:
+        torch._inductor.config.fallback_random = True  # its own random numbers are made one by one on a CPU
     for block in blocks:
         block.compile(dynamic=True)
     return True
@@ -90,7 +96,7 @@ def keep_memory() -> None:
 
 @cache
 def _cannot_compile(on_gpu: bool) -> str | None:
-    """Why a two-line function cannot be compiled here, or None. Asked once per process; the one warning comes from here."""
+    """Why a two-line function cannot be compiled here, or None. Asked once per process."""
 
     def probe(x: torch.Tensor) -> torch.Tensor:
         return (x * 2 + 1).relu()
@@ -100,7 +106,5 @@ def _cannot_compile(on_gpu: bool) -> str | None:
             warnings.simplefilter("ignore")
             torch.compile(probe)(torch.ones(8, device="cuda" if on_gpu else "cpu"))
     except Exception as error:  # any of the many ways in which a tool chain can be missing or broken
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        log.warning("blocks run uncompiled, which is slower: %s", first)
-        return first
+        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return None

@@ -14,42 +14,61 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Call", "Grammar", "Parts", "Phrase", "Rule", "Utterance", "calls", "slot_names"]
+__all__ = ["Call", "Grammar", "Parts", "Phrase", "Rule", "Utterance", "calls"]
 
 INTENT_SHIFT = 4  # the intent of rank r has weight 1 / (r + INTENT_SHIFT - 1): flatter than phrasings and values
+REDRAWS = 50
+
+
+Span: TypeAlias = tuple[str, int, int]  # a slot's name, start and end in characters
 
 
 class Utterance(NamedTuple):
-    """A drawn utterance: its text, intent, and slots as (name, start, end) in characters, in the order of the text."""
+    """A drawn utterance: its text, intent, and slots in the order of the text."""
 
     text: str
     intent: str
-    slots: list[tuple[str, int, int]]
+    slots: list[Span]
 
 
 class Rule:
     """A choice among sequences of strings and calls of other rules. Filled after all rules exist, as they refer to each other."""
 
-    __slots__ = ("cumulative", "name", "sequences")
+    __slots__ = ("_slots", "cumulative", "name", "rows", "sequences")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.cumulative: list[float] = []
         self.sequences: list[Parts] = []
+        self.rows: list[str] = []
+        self._slots: frozenset[str] | None = None
 
-    def fill(self, weighted: Sequence[tuple[float, Parts]]) -> None:
-        """Sets the sequences to choose from, each with its weight."""
+    @property
+    def slots(self) -> frozenset[str]:
+        """The names of the slots in whatever the rule can emit."""
+        if self._slots is None:
+            self._slots = frozenset(
+                name for c in calls(self.sequences) for name in ({c.slot} if c.slot else set()) | c.rule.slots
+            )
+        return self._slots
+
+    def fill(self, weighted: Sequence[tuple[float, Parts]], rows: Sequence[str] = ()) -> None:
+        """Sets the sequences to choose from, each with its weight and, in a table of forms, the name of its row."""
         self.cumulative = _cumulative([weight for weight, _ in weighted])
         self.sequences = [sequence for _, sequence in weighted]
+        self.rows = list(rows)
 
-    def emit(self, draw: Callable[[], float], out: list[str], at: int, slots: list[tuple[str, int, int]]) -> int:
-        """Appends one drawn sequence to `out`, whose text is `at` characters long, and its slots; returns the new length."""
-        for part in self.sequences[bisect_right(self.cumulative, draw())]:
+    def emit(self, draw: Callable[[], float], out: list[str], at: int, slots: list[Span], rows: list[str]) -> int:
+        """Appends one drawn sequence to `out`, whose text is `at` characters long, its slots and rows; returns the new length."""
+        index = bisect_right(self.cumulative, draw())
+        if self.rows:
+            rows.append(self.rows[index])
+        for part in self.sequences[index]:
             if isinstance(part, str):
                 out.append(part)
                 at += len(part)
             else:
-                end = part.rule.emit(draw, out, at, slots)
+                end = part.rule.emit(draw, out, at, slots, rows)
                 if part.slot:
                     slots.append((part.slot, at, end))
                 at = end
@@ -99,24 +118,26 @@ class Grammar:
     @property
     def slots(self) -> dict[str, set[str]]:
         """The names of the slots that each intent can have."""
-        return {
-            intent: {name for phrase in lines for _, sequence in phrase.sequences for name in slot_names(sequence)}
-            for intent, lines in self.phrases.items()
-        }
+        found: dict[str, set[str]] = {intent: set() for intent in self.phrases}
+        for intent, rule, _ in self._choices:
+            found[intent] |= rule.slots
+        return found
 
     def draw(self, rng: random.Random) -> Utterance:
-        """One utterance of the traffic; never one that names the same thing in two slots, as nobody converts euros to euros."""
-        while True:
-            drawn = self._draw(rng.random)
-            if len(drawn.slots) < 2 or len({drawn.text[start:end] for _, start, end in drawn.slots}) == len(drawn.slots):
-                return drawn
+        """One utterance of the traffic, drawn anew while it names one thing in two slots, as nobody converts euros to euros."""
+        for _ in range(REDRAWS):
+            drawn, rows = self._draw(rng.random)
+            values = [drawn.text[start:end] for _, start, end in drawn.slots]
+            if len(set(values)) == len(values) and len(set(rows)) == len(rows):
+                break
+        return drawn
 
-    def _draw(self, draw: Callable[[], float]) -> Utterance:
+    def _draw(self, draw: Callable[[], float]) -> tuple[Utterance, list[str]]:
         intent, rule, frame = self._choices[bisect_right(self._cumulative, draw())]
         before, after = frame.sequences[bisect_right(frame.cumulative, draw())]
-        out, slots = [str(before)], list[tuple[str, int, int]]()
-        rule.emit(draw, out, len(out[0]), slots)
-        return Utterance("".join([*out, str(after)]), intent, slots)
+        out, slots, rows = [str(before)], list[Span](), list[str]()
+        rule.emit(draw, out, len(out[0]), slots, rows)
+        return Utterance("".join([*out, str(after)]), intent, slots), rows
 
 
 def _cumulative(weights: list[float]) -> list[float]:
@@ -129,11 +150,3 @@ def _cumulative(weights: list[float]) -> list[float]:
 def calls(sequences: Iterable[Parts]) -> Iterator[Call]:
     """Every call in any of the sequences, with repetition."""
     return (part for sequence in sequences for part in sequence if isinstance(part, Call))
-
-
-def slot_names(sequence: Parts) -> set[str]:
-    """The names of the slots in whatever `sequence` can emit."""
-    found: set[str] = set()
-    for called in calls([sequence]):
-        found.update({called.slot} if called.slot else (), *map(slot_names, called.rule.sequences))
-    return found

@@ -38,7 +38,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from understudy.corpus.tinyworld.grammar import Call, Grammar, Parts, Phrase, Rule, calls, slot_names
+from understudy.corpus.tinyworld.grammar import Call, Grammar, Parts, Phrase, Rule, calls
 from understudy.errors import DataError, nearest
 
 __all__ = ["load", "parse"]
@@ -80,8 +80,14 @@ class _Compiler:
         missing = {"frame", "intent", "value"} - set(tables)
         if unknown or missing:
             raise self.error("a grammar", "unknown or missing tables", sorted(unknown | missing))
+        for table in ("frame", "intent", "value"):
+            for name, entry in tables[table].items():
+                forms = entry.values() if isinstance(entry, dict) and table == "value" else [entry]
+                if not all(isinstance(form, str) for form in forms):
+                    raise self.error(f"{table} {name}", "an entry is text in quotes", entry)
         self.spaces: bool = tables.get("spaces", True)
         self.frame, self.intent = tables["frame"], tables["intent"]
+        self.tables: dict[str, str] = {}
         self.texts = dict(self._forms(tables["value"]))
         self.rules = {name: Rule(name) for name in self.texts}
 
@@ -90,10 +96,13 @@ class _Compiler:
 
     def grammar(self) -> Grammar:
         for name, entries in self.texts.items():
-            lines = _weighted(entries)
-            self.rules[name].fill([(w * share, s) for w, line in lines for share, s in self.variants(name, line)])
+            choices, rows = [], []
+            for row, (weight, line) in enumerate(_weighted(entries)):
+                variants = self.variants(name, line)
+                choices += [(weight * share, sequence) for share, sequence in variants]
+                rows += [f"{self.tables[name]} {row}"] * len(variants) if name in self.tables else []
+            self.rules[name].fill(choices, rows)
         self._refuse_circles()
-        self._refuse_nested_slots()
         phrases = {
             intent: [
                 Phrase(weight, line.startswith("?"), self.variants(intent, line.removeprefix("?")))
@@ -101,6 +110,10 @@ class _Compiler:
             ]
             for intent, text in self.intent.items()
         }
+        for name, rule in self.rules.items():
+            self._refuse_nested_slots(name, rule.sequences)
+        for intent, phrasings in phrases.items():
+            self._refuse_nested_slots(intent, [sequence for phrase in phrasings for _, sequence in phrase.sequences])
         return Grammar(self.rules, phrases, {kind: self._frames(kind) for kind in ("command", "question")})
 
     def _forms(self, values: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -128,7 +141,9 @@ class _Compiler:
             cells[1:] = [cell.replace("~", cells[0]) for cell in cells[1:]]
             table.append([f"{weight.group(1)} {cell}" if weight else cell for cell in cells])
         for index, form in enumerate(forms):
-            yield (name if form == "base" else f"{name}.{form}"), [row[index] for row in table]
+            rule = name if form == "base" else f"{name}.{form}"
+            self.tables[rule] = name
+            yield rule, [row[index] for row in table]
 
     def _frames(self, kind: str) -> Rule:
         rule = Rule(kind)
@@ -226,11 +241,10 @@ class _Compiler:
         for rule in self.rules.values():
             visit(rule, ())
 
-    def _refuse_nested_slots(self) -> None:
-        for rule in self.rules.values():
-            for called in calls(rule.sequences):
-                if called.slot and any(slot_names(sequence) for sequence in called.rule.sequences):
-                    raise self.error(rule.name, f"the slot {called.slot} would hold another slot", called.rule.name)
+    def _refuse_nested_slots(self, entry: str, sequences: list[Parts]) -> None:
+        for called in calls(sequences):
+            if called.slot and called.rule.slots:
+                raise self.error(entry, f"the slot {called.slot} would hold another slot", called.rule.name)
 
 
 def _entries(text: str) -> list[str]:
