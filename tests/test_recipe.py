@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from understudy import artifact, recipe
+from understudy.corpus.scaffold import scaffold
 from understudy.errors import ArtifactError, RecipeError
 from understudy.recipe import Done, Recipe
 
@@ -30,7 +31,9 @@ kanji = false
 
 @pytest.fixture
 def toml(tmp_path: Path) -> Path:
-    (tmp_path / "en.txt").write_text("".join(f"wake me at {word}\n" for word in "six seven eight nine ten noon dawn".split()))
+    (tmp_path / "en.txt").write_text(
+        "".join(f"wake me at {word}\n" for word in ["six", "seven", "eight", "nine", "ten", "noon", "dawn"])
+    )
     path = tmp_path / "small.toml"
     path.write_text(TWO_STAGES.format(artifacts=tmp_path / "out"))
     return path
@@ -163,3 +166,13 @@ mix = [{ corpus = "traffic" }]
 def test_every_recipe_of_ours_can_be_planned(path: Path, tmp_path: Path) -> None:
     planned = recipe.plan(recipe.load(path, [f"artifacts={tmp_path}", f"data_root={tmp_path}"]))
     assert {item.state for item in planned} == {"run"}
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_what_init_writes_can_be_planned(tmp_path: Path, labelled: bool) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "de.txt").write_text("eins zwei\n")
+    if labelled:
+        (tmp_path / "mine" / "en.bio").write_text("# intent: on\nlamp\tB-x\non\tO\n")
+    scaffold(tmp_path / "mine", tmp_path / "r.toml")
+    assert {item.state for item in recipe.plan(recipe.load(tmp_path / "r.toml"))} == {"run"}

@@ -148,7 +148,8 @@ def init(
     """Look at a folder of data and write a commented recipe for it."""
     from understudy.corpus.scaffold import scaffold
 
-    typer.echo(scaffold(folder, out))
+    found = [line for line in scaffold(folder, out).splitlines() if line.startswith("#   ") and ": " in line]
+    typer.echo("\n".join([*found, f"wrote {out}; next: understudy run {out} --dry-run"]))
 
 
 @app.command()

@@ -25,10 +25,12 @@ def progress(label: str, total: int | None) -> Iterator[Callable[..., None]]:
         label: what is being done, e.g. "teacher".
         total: how many units there are, None where unknown.
     """
-    if sys.stderr.isatty():
-        with _bar(label, total) as advance:
-            yield advance
-        return
+    with _bar(label, total) if sys.stderr.isatty() else _lines(label, total) as advance:
+        yield advance
+
+
+@contextmanager
+def _lines(label: str, total: int | None) -> Iterator[Callable[..., None]]:
     done, started, spoke = 0, time.monotonic(), time.monotonic()
 
     def advance(n: int = 1, note: str = "") -> None:
@@ -56,6 +58,9 @@ def _bar(label: str, total: int | None) -> Iterator[Callable[..., None]]:
         task = bar.add_task(label, total=total, note="")
 
         def advance(n: int = 1, note: str = "") -> None:
-            bar.update(task, advance=n, **({"note": note} if note else {}))
+            if note:
+                bar.update(task, advance=n, note=note)
+            else:
+                bar.update(task, advance=n)
 
         yield advance

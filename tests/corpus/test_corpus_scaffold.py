@@ -52,9 +52,11 @@ def test_the_recipe_is_toml_whose_stages_parse(folder: Path, tmp_path: Path) -> 
     assert recipe["name"] == "mine"
     assert recipe["data_root"] == folder.as_posix()
     stages = recipe["stage"]
-    assert [s.path for s in parse(CorpusConfig, stages["public"], where="public").source] == ["text/*.txt"]
-    assert [s.path for s in parse(LabelsConfig, stages["labels"], where="labels").source] == ["*.jsonl", "en.bio", "nlu.en.yml"]
-    assert [s.partition for s in parse(CorpusConfig, stages["traffic"], where="traffic").source] == ["train"] * 3
+    assert [s.path for s in parse(CorpusConfig, stages["public"], where="public").sources] == ["{data_root}/text/*.txt"]
+    assert [s.path for s in parse(LabelsConfig, stages["labels"], where="labels").sources] == [
+        f"{{data_root}}/{name}" for name in ("*.jsonl", "en.bio", "nlu.en.yml")
+    ]
+    assert [s.partition for s in parse(CorpusConfig, stages["traffic"], where="traffic").sources] == ["train"] * 3
     assert stages["labels"]["held_out"] == 0.1
     assert "odd.txt: left out" in text
 
@@ -64,7 +66,7 @@ def test_without_labels_their_stages_are_comments(tmp_path: Path) -> None:
     (tmp_path / "data" / "de.txt").write_text("eins\n")
     recipe = tomllib.loads(scaffold(tmp_path / "data", tmp_path / "r.toml"))
     assert "labels" not in recipe["stage"]
-    assert recipe["stage"]["traffic"]["sources"] == [{"path": "de.txt", "format": "txt"}]
+    assert recipe["stage"]["traffic"]["sources"] == [{"path": "{data_root}/de.txt", "format": "txt"}]
 
 
 def test_without_data_there_is_no_recipe(tmp_path: Path) -> None:

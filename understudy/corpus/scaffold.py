@@ -150,9 +150,11 @@ def _recipe(folder: Path, out: Path, found: list[Found]) -> str:
     own = _sources(labels, extra=', partition = "train"') or _sources(texts)
     nothing = ['    # { path = "…" },    # nothing found: name your text here']
     held = 'held_out = 0.1   # no dev or test data was found: this share of train is held out as "held"'
+    measured = next((p for p in ("dev", "test") if p in partitions), "held")
     return string.Template(template).substitute(
         folder=json.dumps(folder.absolute().as_posix(), ensure_ascii=False)[1:-1],
         recipe=out.name,
+        partition=measured,
         name=re.sub(r"[^A-Za-z0-9_-]+", "-", folder.absolute().name).strip("-") or "mine",
         found="\n".join(_line(f) for f in found),
         languages=", ".join(sorted({lang for f in found for lang in f.languages})) or "languages unknown",
@@ -183,7 +185,8 @@ def _sources(found: list[Found], extra: str = "") -> list[str]:
     for (parent, format, suffix), items in groups.items():
         one = len(items) == 1 or format == "seq"
         for path in [i.path for i in items] if one else [f"{'' if parent == '.' else parent + '/'}*{suffix}"]:
-            lines.append(f"    {{ path = {json.dumps(path, ensure_ascii=False)}, format = {json.dumps(format)}{extra} }},")
+            quoted = json.dumps(f"{{data_root}}/{path}", ensure_ascii=False)
+            lines.append(f"    {{ path = {quoted}, format = {json.dumps(format)}{extra} }},")
     return lines
 
 
