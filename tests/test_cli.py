@@ -1,0 +1,119 @@
+"""The command line: what it prints, and how it says no: one paragraph, exit code 2, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def understudy(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "understudy", *(str(a) for a in arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+def refused(done: subprocess.CompletedProcess[bytes]) -> str:
+    message = done.stderr.decode()
+    assert done.returncode == 2, message
+    assert "Traceback" not in message
+    assert message.startswith("error: ")
+    return message
+
+
+def labels(tmp_path: Path, content: bytes, name: str = "en-US.jsonl") -> subprocess.CompletedProcess[bytes]:
+    (tmp_path / name).write_bytes(content)
+    source = f'sources=[{{ path = "{tmp_path / name}", format = "massive" }}]'
+    return understudy("labels", tmp_path / "out", source)
+
+
+def row(**changes: object) -> bytes:
+    whole = {
+        "id": "1",
+        "locale": "en-US",
+        "partition": "train",
+        "scenario": "alarm",
+        "intent": "alarm_set",
+        "utt": "wake me",
+        "annot_utt": "wake me",
+    }
+    return json.dumps(whole | changes).encode() + b"\n"
+
+
+def test_a_good_file_makes_an_artifact(tmp_path: Path) -> None:
+    assert labels(tmp_path, row()).returncode == 0
+    assert (tmp_path / "out" / "artifact.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (row() + row(annot_utt="wake [time : me"), "en-US.jsonl:2"),
+        (row() + b"{not json}\n", "en-US.jsonl:2"),
+        (row() + row(annot_utt="wake you"), "en-US.jsonl:2"),
+        (b"\xff\xfe" + row(), "en-US.jsonl:1"),
+        (row(utt="x" * 2_000_000, annot_utt="x" * 2_000_000), "en-US.jsonl:1"),
+        (b"", "en-US.jsonl"),
+    ],
+    ids=["brackets", "json", "disagrees", "encoding", "too-long", "empty"],
+)
+def test_a_bad_labelled_file_is_named_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:
+    assert said in refused(labels(tmp_path, content))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    done = understudy("labels", tmp_path / "out", f'sources=[{{ path = "{tmp_path / "none.jsonl"}", format = "massive" }}]')
+    assert "none.jsonl" in refused(done)
+
+
+def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "de.txt").write_text("\n\n")
+    done = understudy("corpus", tmp_path / "out", f'sources=[{{ path = "{tmp_path / "de.txt"}", lang = "de" }}]')
+    assert "de.txt" in refused(done)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
+    assert "Did you mean 'alpha'" in refused(
+        understudy("corpus", tmp_path / "out", "alhpa=1", 'sources=[{ builtin = "text", size = 1 }]')
+    )
+
+
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
+    assert "no such recipe" in refused(understudy("run", tmp_path / "none.toml"))
+
+
+def test_a_model_that_is_no_artifact_is_named(tmp_path: Path) -> None:
+    assert "no such artifact" in refused(understudy("parse", "--model", tmp_path / "none", "hello"))
+
+
+def test_an_unknown_language_of_spoken_form_is_refused() -> None:
+    assert "xx" in refused(understudy("spoken", "--lang", "xx", stdin=b"1\n"))
+
+
+def test_spoken_reads_and_writes_lines() -> None:
+    done = understudy("spoken", "--lang", "en", "--both", stdin=b"Set an alarm for 7:30AM\n\nok\n")
+    assert done.stdout.decode().splitlines() == ["Set an alarm for 7:30AM\tset an alarm for seven thirty a. m.", "\t", "ok\tok"]
+
+
+def test_show_prints_what_an_artifact_says_of_itself(tmp_path: Path) -> None:
+    labels(tmp_path, row())
+    done = understudy("show", tmp_path / "out")
+    assert json.loads(done.stdout)["kind"] == "corpus"
+
+
+def test_the_disk_is_full(tmp_path: Path) -> None:
+    """A file size limit stands in for a full disk: writes past it fail in the same place."""
+    (tmp_path / "de.txt").write_text("".join(f"zeile nummer {n}\n" for n in range(20_000)))
+    script = "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\nfrom understudy.cli import main\nmain()\n"
+    setting = f'sources=[{{ path = "{tmp_path / "de.txt"}", lang = "de" }}]'
+    done = subprocess.run(
+        [sys.executable, "-c", script, "corpus", str(tmp_path / "out"), setting, "spoken=0.0"], capture_output=True, check=False
+    )
+    assert "could not be written" in refused(done)
+    assert not (tmp_path / "out").exists()
