@@ -31,7 +31,7 @@ from understudy.model.presets import shape
 from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.train import TokenizerConfig
 from understudy.tokenizer.train import run as train_tokenizer
-from understudy.training.batches import MaskedSequences, Masking, batches
+from understudy.training.batches import MaskedSequences, Masking, Pieces, batches
 from understudy.training.loop import steps
 from understudy.training.masked import Machine
 from understudy.training.objectives import MaskedLanguageModelling
@@ -45,15 +45,16 @@ class Utterances:
     """Token ids in memory, with the interface of a token set."""
 
     def __init__(self, rows: list[list[int]]) -> None:
-        self._rows = [np.array(row, np.int32) for row in rows]
+        self.tokens = np.concatenate([np.array(row, np.int32) for row in rows])
+        self.offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
         self.lengths = np.array([len(row) for row in rows], np.int64)
         self.langs = np.zeros(len(rows), np.uint8)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.lengths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._rows[index]
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
 
 def tokenized(vocab: int, limit: int) -> tuple[str, int, Utterances]:
@@ -77,7 +78,7 @@ def ours(model: MaskedLM, data: Utterances, batch_tokens: int, compile_: bool) -
     """Updates of ours; yields the useful tokens of each."""
     objective = MaskedLanguageModelling(model)
     machine = Machine.prepare(objective, "auto", "auto" if compile_ else False)
-    sequences = MaskedSequences(data, Masking(0.15, model.config.vocab_size), seed=0)  # type: ignore[arg-type]
+    sequences = MaskedSequences(Pieces(data, max_length=512), Masking(0.15, model.config.vocab_size), seed=0)
     optimizer = build(objective, OptimConfig(lr=1e-4))
     schedule = ScheduleConfig().of(peak=1e-4, steps=100_000, width=model.config.hidden)
     stream = batches(sequences, budget=batch_tokens, seed=0)

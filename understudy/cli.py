@@ -56,7 +56,7 @@ def main() -> None:
         if (error.name or "").split(".")[0] == "understudy":
             raise
         hint = 'Install what it needs: pip install "understudy[train]"'
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
             f"error: this command needs the package '{error.name}'. {hint}."
         )
         sys.exit(2)
