@@ -124,6 +124,9 @@ def test_an_export_that_loses_too_much_is_not_written(tokenizer_dir: Path, tmp_p
     assert not (tmp_path / "runtime").exists()
     metrics = artifact.open(export(nlu, tmp_path / "runtime", check=str(gold), max_drop=100)).metrics
     assert metrics["exact_match"]["en-US"]["exported"] < 90
+    metrics = artifact.open(export(nlu, tmp_path / "instead", check=str(gold), otherwise="fp32")).metrics
+    assert (metrics["precision"], metrics["exact_match"]["en-US"]["exported"]) == ("fp32", 100.0)
+    assert "points of exact match lost" in metrics["refused"]
 
 
 def test_a_missing_partition_names_those_there_are(nlu_dir: Path, tmp_path: Path):

@@ -70,12 +70,14 @@ class ExportConfig(StageConfig):
     model: the fine-tuned model. precision: of the weights in the runtime. weight_bits: bits of a quantised matrix weight;
     with 7, sums of two products fit 16 bits, so that processors without VNNI instructions compute them exactly too.
     tolerance: largest difference of a logit between torch and the float graph. check: labels whose `partition` the exported
-    model is scored on. max_drop: points of exact match it may lose there in any locale; one utterance may always be lost.
+    model is scored on. max_drop: points of exact match it may lose there in any locale; one utterance may always be lost. otherwise: what to export where
+    that is too much, said in a warning and recorded as `refused` in the metrics; by default the export fails.
     """
 
     kind: Literal["export"] = "export"
     model: NluRef
     precision: Precision = "int8"
+    otherwise: Literal["fp32"] | None = None
     weight_bits: Literal[7, 8] = 7
     tolerance: float = Field(default=1e-3, gt=0)
     check: CorpusRef | None = None
@@ -95,14 +97,20 @@ def run(config: ExportConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     float_graph = _graph_bytes(write_graph(model, max_length=settings.max_length))
     reference = _runtime(float_graph, tokenizer, labels, settings, "fp32")
     draft.metrics["parity"] = _parity_gate(model, reference, [g.text for g in gold] or list(PROBES), config.tolerance)
-    if config.precision == "fp32":
-        graph, exported = float_graph, reference
-    else:
+    graph, exported = float_graph, reference
+    if config.precision != "fp32":
         graph = _graph_bytes(
             write_graph(model, precision=config.precision, weight_bits=config.weight_bits, max_length=settings.max_length)
         )
         exported = _runtime(graph, tokenizer, labels, settings, config.precision)
-    draft.metrics |= _compare(reference, exported, gold, max_drop=config.max_drop)
+    try:
+        draft.metrics |= _compare(reference, exported, gold, max_drop=config.max_drop)
+    except ExportError as refused:
+        if config.otherwise is None:
+            raise
+        log.warning("exporting %s instead of %s: %s", config.otherwise, config.precision, refused)
+        graph, exported = float_graph, reference
+        draft.metrics |= {"refused": str(refused), **_compare(reference, reference, gold, max_drop=config.max_drop)}
     (draft.path / "model.onnx").write_bytes(graph)
     shutil.copyfile(source / "tokenizer.json", draft.path / "tokenizer.json")
     labels.save(draft.path / "labels.json")
