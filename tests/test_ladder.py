@@ -13,6 +13,7 @@ PACKAGE = Path(understudy.__file__).parent
 LADDER = [
     "errors",
     "config",
+    "atomic",
     "artifact",
     "progress",
     "interpretation",
@@ -33,7 +34,7 @@ LADDER = [
     "cli",
 ]
 HEAVY = {"torch", "sentencepiece", "daft", "transformers", "pyarrow", "safetensors", "matplotlib", "jinja2"}
-RUNS_WITHOUT_TORCH = ("errors", "config", "artifact", "progress", "interpretation", "text", "runtime", "serving")
+RUNS_WITHOUT_TORCH = ("errors", "config", "atomic", "artifact", "progress", "interpretation", "text", "runtime", "serving")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

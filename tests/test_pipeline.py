@@ -32,7 +32,6 @@ SMALL = [
     "stage.student.layer_map=[0, 1]",
     *(f"stage.{name}.{key}={value}" for name in ("student-nlu", "assistant-nlu", "scratch-nlu") for key, value in {"epochs": 3, "save_every": 2, "compile": "false"}.items()),
     "stage.report.latency_calls=5",
-    "stage.runtime.max_drop=100.0",
 ]  # fmt: skip
 # Killed as soon as the stage has left something: a draft, or a checkpoint where it keeps some.
 KILLED = ("traffic", "tokenizer", "stage2-tokens", "teacher", "assistant", "student", "scratch-nlu", "runtime", "report")

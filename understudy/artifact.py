@@ -1,8 +1,7 @@
 """Typed directories: what a stage makes and what the next one reads.
 
 An artifact is a directory with an `artifact.json` that explains it: kind, resolved config, parents by content hash, seed,
-versions, metrics and the SHA-256 of every file. It appears whole or not at all: files are written under a temporary name
-beside the target, synced, and renamed into place.
+versions, metrics and the SHA-256 of every file. It appears whole or not at all (`atomic`).
 
     with artifact.writing(path, kind="corpus", config=config, parents=[...], seed=0) as draft:
         (draft.path / "train.parquet").write_bytes(...)
@@ -15,7 +14,6 @@ when the same work (same fingerprint) is started anew. It is emptied when the fi
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -27,26 +25,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError
 
-from understudy.config import Config, Ref, digest
+from understudy import atomic
+from understudy.config import Config, Kind, digest
 from understudy.errors import ArtifactError
 
 __all__ = [
     "MANIFEST",
     "Artifact",
-    "CorpusRef",
     "Draft",
-    "EncoderRef",
-    "Kind",
     "Manifest",
-    "ModelRef",
-    "NluRef",
     "Parent",
-    "ShardsRef",
-    "TokenizerRef",
     "fingerprint",
     "interrupted",
     "open",
@@ -54,7 +46,6 @@ __all__ = [
     "writing",
 ]
 
-Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report"]
 MANIFEST = "artifact.json"
 SCHEMA = 1
 
@@ -93,32 +84,6 @@ class Manifest(Config):
     def hash(self) -> str:
         """Content hash: of the kind and of every file, not of when, where or how long."""
         return digest([self.kind, {name: file.sha256 for name, file in self.files.items()}])
-
-
-class CorpusRef(Ref):
-    kinds = ("corpus",)
-
-
-class TokenizerRef(Ref):
-    kinds = ("tokenizer",)
-
-
-class ShardsRef(Ref):
-    kinds = ("shards",)
-
-
-class EncoderRef(Ref):
-    kinds = ("encoder",)
-
-
-class NluRef(Ref):
-    kinds = ("nlu",)
-
-
-class ModelRef(Ref):
-    """Anything that parses utterances: a fine-tuned model or its exported runtime."""
-
-    kinds = ("nlu", "runtime")
 
 
 @dataclass(frozen=True)
@@ -170,7 +135,7 @@ def peek(path: Path) -> Manifest | None:
 
 def interrupted(path: Path, mark: str) -> bool:
     """Whether work with the fingerprint `mark` was begun for `path` and cut off, leaving something to resume from."""
-    scratch = path.parent / f".{path.name}.scratch"
+    scratch = _scratch(path)
     stamp = scratch / "fingerprint"
     try:
         return stamp.read_text() == mark and any(p != stamp for p in scratch.iterdir())
@@ -259,16 +224,18 @@ def writing(
         raise ArtifactError(
             "something that is not an artifact stands here", where=path, hint="Choose another directory or move it away"
         )
-    lineage = {name: Parent(path=_relative(a.path, path.parent), kind=a.kind, hash=a.hash) for name, a in (parents or {}).items()}
+    lineage = {
+        name: Parent(path=os.path.relpath(a.path.absolute(), path.parent), kind=a.kind, hash=a.hash)
+        for name, a in (parents or {}).items()
+    }
     mark = fingerprint(kind, config, lineage, seed)
-    temporary, scratch = path.parent / f".{path.name}.tmp", path.parent / f".{path.name}.scratch"
+    scratch = _scratch(path)
     started = time.monotonic()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.parent / f".{path.name}.lock", path):
-            _prepare(temporary, scratch, mark)
-            draft = Draft(temporary, scratch)
-            try:
+        with atomic.locked(path):
+            with atomic.replacing(path) as temporary:
+                _prepare(scratch, mark)
+                draft = Draft(temporary, scratch)
                 yield draft
                 manifest = Manifest(
                     kind=kind,
@@ -283,11 +250,14 @@ def writing(
                     seconds=round(time.monotonic() - started, 3),
                     files=_hash_all(temporary),
                 )
-                _write_synced(temporary / MANIFEST, manifest.model_dump_json(by_alias=True, indent=2).encode())
-                _replace(temporary, path)
-                shutil.rmtree(scratch, ignore_errors=True)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+                (temporary / MANIFEST).write_text(manifest.model_dump_json(by_alias=True, indent=2), encoding="utf-8")
+            shutil.rmtree(scratch, ignore_errors=True)
+    except BlockingIOError:
+        raise ArtifactError(
+            "another process is writing this artifact",
+            where=path,
+            hint="Wait for it to end, or give this run a directory of its own (artifacts=DIR)",
+        ) from None
     except OSError as error:
         raise ArtifactError(
             "the artifact could not be written",
@@ -297,23 +267,11 @@ def writing(
         ) from error
 
 
-@contextmanager
-def _locked(lock: Path, target: Path) -> Iterator[None]:
-    with lock.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ArtifactError(
-                "another process is writing this artifact",
-                where=target,
-                hint="Wait for it to end, or give this run a directory of its own (artifacts=DIR)",
-            ) from None
-        yield
+def _scratch(path: Path) -> Path:
+    return path.parent / f".{path.name}.scratch"
 
 
-def _prepare(temporary: Path, scratch: Path, mark: str) -> None:
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+def _prepare(scratch: Path, mark: str) -> None:
     stamp = scratch / "fingerprint"
     if scratch.exists() and (not stamp.exists() or stamp.read_text() != mark):
         shutil.rmtree(scratch)
@@ -322,47 +280,14 @@ def _prepare(temporary: Path, scratch: Path, mark: str) -> None:
         stamp.write_text(mark)
 
 
-def _replace(temporary: Path, path: Path) -> None:
-    """Rename into place. A kill between the two renames leaves the old artifact under `.NAME.old`, which is removed next time."""
-    old = path.parent / f".{path.name}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        path.rename(old)
-    temporary.rename(path)
-    _sync(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _hash_all(root: Path) -> dict[str, File]:
-    files = {}
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        _sync(path)
-        files[path.relative_to(root).as_posix()] = File(size=path.stat().st_size, sha256=_sha256(path))
-    return files
+    files = sorted(p for p in root.rglob("*") if p.is_file())
+    return {p.relative_to(root).as_posix(): File(size=p.stat().st_size, sha256=_sha256(p)) for p in files}
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _relative(path: Path, start: Path) -> str:
-    return os.path.relpath(path.absolute(), start)
 
 
 def _versions() -> dict[str, str]:

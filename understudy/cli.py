@@ -55,10 +55,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "understudy":
             raise
-        hint = 'Install what it needs: pip install "understudy[train]"'
-        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
-            f"error: this command needs the package '{error.name}'. {hint}."
-        )
+        missing = f"this command needs the package '{error.name}'. Install what it needs: pip install \"understudy[train]\"."
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"error: {missing}")
         sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
@@ -68,7 +66,7 @@ def main() -> None:
 @app.callback()
 def _logging(quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False) -> None:
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for noisy in ("httpx", "daft", "torch", "onnxscript", "onnx_ir", "fontTools", "matplotlib"):
+    for noisy in ("httpx", "daft", "tracing", "torch", "onnxscript", "onnx_ir", "fontTools", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
@@ -96,8 +94,7 @@ def run(
 
 
 def _announce(planned: Planned) -> None:
-    verb = "resuming" if planned.state == "resume" else "making"
-    logging.getLogger("understudy").info("%s: %s", planned.name, verb)
+    logging.getLogger("understudy").info("%s: %s", planned.name, "resuming" if planned.state == "resume" else "making")
 
 
 def _plan_table(planned: Sequence[Planned]) -> Table:

@@ -11,16 +11,34 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from understudy.errors import RecipeError, nearest
 
-__all__ = ["Config", "Ref", "StageConfig", "canonical_json", "digest", "override", "parse", "read_toml", "refs"]
+__all__ = [
+    "Config",
+    "CorpusRef",
+    "EncoderRef",
+    "Kind",
+    "ModelRef",
+    "NluRef",
+    "Ref",
+    "ShardsRef",
+    "StageConfig",
+    "TokenizerRef",
+    "canonical_json",
+    "digest",
+    "override",
+    "parse",
+    "read_toml",
+    "refs",
+]
 
 C = TypeVar("C", bound="Config")
+Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report"]
 
 
 class Config(BaseModel):
@@ -32,11 +50,37 @@ class Config(BaseModel):
 class Ref(str):
     """The name of another stage of the recipe, or the path of an artifact; subclasses say of which kinds it may be."""
 
-    kinds: ClassVar[tuple[str, ...]] = ()
+    kinds: ClassVar[tuple[Kind, ...]] = ()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(min_length=1))
+
+
+class CorpusRef(Ref):
+    kinds = ("corpus",)
+
+
+class TokenizerRef(Ref):
+    kinds = ("tokenizer",)
+
+
+class ShardsRef(Ref):
+    kinds = ("shards",)
+
+
+class EncoderRef(Ref):
+    kinds = ("encoder",)
+
+
+class NluRef(Ref):
+    kinds = ("nlu",)
+
+
+class ModelRef(Ref):
+    """Anything that parses utterances: a fine-tuned model or its exported runtime."""
+
+    kinds = ("nlu", "runtime")
 
 
 class StageConfig(Config):

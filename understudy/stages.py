@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from understudy.artifact import Artifact, Draft, Kind
-from understudy.config import StageConfig, parse
+from understudy.artifact import Artifact, Draft
+from understudy.config import Kind, StageConfig, parse
 from understudy.corpus import build, labels, shards
 from understudy.corpus.build import CorpusConfig
 from understudy.corpus.labels import LabelsConfig

@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from understudy import artifact
-from understudy.artifact import Artifact, NluRef
-from understudy.config import parse
+from understudy.artifact import Artifact
+from understudy.config import NluRef, parse
 from understudy.errors import DataError, RecipeError
 from understudy.evaluation.evaluate import EvaluateConfig, latency, run
 from understudy.evaluation.lineage import curves, family

@@ -26,6 +26,11 @@ class Tally:
     sequences: int = 0
     within: int = 0
 
+    def __str__(self) -> str:
+        counts = self.to_dict()
+        short = f" ({self.short_rows:,} short ones left out)" if self.short_rows else ""
+        return f"{self.rows:,} rows{short}, {self.sequences:,} sequences, {counts['within_percent']} % uncut"
+
     def to_dict(self) -> dict[str, Any]:
         """The counts, and the share of sequences within the limit in percent (over 90 for 700 words and 1,024 tokens in A 2.1)."""
         share = 100 * self.within / self.sequences if self.sequences else 100.0

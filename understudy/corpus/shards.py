@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from understudy.artifact import Artifact, CorpusRef, Draft, TokenizerRef
-from understudy.config import Config, StageConfig
+from understudy.artifact import Artifact, Draft
+from understudy.config import Config, CorpusRef, StageConfig, TokenizerRef
 from understudy.corpus.order import Permutation
 from understudy.corpus.packing import Tally, write_packed, write_rows
 from understudy.corpus.tokenset import Split, TokenSet, TokenWriter, dtype_for, write_index
@@ -152,7 +152,7 @@ def _write_part(
             got=f"{tally.rows} rows, {tally.short_rows} of them with fewer than {part.min_tokens} pieces",
             hint="Lower min_tokens, or give the corpus more text",
         )
-    log.info("%s %s: %s", part.corpus, split, tally.to_dict())
+    log.info("%s %s: %s", part.corpus, split, tally)
     return tally
 
 

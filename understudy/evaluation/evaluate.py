@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from understudy.artifact import Artifact, CorpusRef, Draft, ModelRef
-from understudy.config import StageConfig
+from understudy.artifact import Artifact, Draft
+from understudy.config import CorpusRef, ModelRef, StageConfig
 from understudy.corpus.labels import read_labels
 from understudy.errors import DataError, nearest
 from understudy.evaluation.lineage import Ancestor, curves, data_cards, family

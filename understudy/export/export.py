@@ -22,8 +22,8 @@ import torch
 from onnx import ModelProto
 from pydantic import Field
 
-from understudy.artifact import Artifact, CorpusRef, Draft, NluRef
-from understudy.config import StageConfig
+from understudy.artifact import Artifact, Draft
+from understudy.config import CorpusRef, NluRef, StageConfig
 from understudy.corpus.labels import read_labels
 from understudy.errors import ArtifactError, ExportError
 from understudy.evaluation.metrics import COUNTS, counts

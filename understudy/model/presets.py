@@ -8,13 +8,16 @@ not 1,536; here its heads are 1536 / 16 = 96 wide.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator
 
 from understudy.config import parse
 from understudy.errors import RecipeError, nearest
 from understudy.model.encoder import EncoderConfig
+from understudy.tokenizer.backend import SPECIALS
 
-__all__ = ["PRESETS", "shape"]
+__all__ = ["PRESETS", "Shape", "shape"]
 
 PRESETS: Final[Mapping[str, Mapping[str, int | float]]] = {
     name: {"layers": layers, "hidden": hidden, "ffn": ffn, "heads": heads, "max_length": length, "dropout": 0.1, "attention_dropout": 0.1}
@@ -49,3 +52,12 @@ def shape(model: str | Mapping[str, Any], vocab_size: int, *, where: str = "mode
             "there is no such model", where=where, got=name, wanted=f"one of {known}", hint=nearest(str(name), PRESETS)
         )
     return parse(EncoderConfig, {**PRESETS[name], **table, "vocab_size": vocab_size}, where=where)
+
+
+def _known(model: str | dict[str, Any]) -> str | dict[str, Any]:
+    shape(model, len(SPECIALS))
+    return model
+
+
+Shape = Annotated[str | dict[str, Any], AfterValidator(_known)]
+"""A setting that `shape` understands; checked when the recipe is read, before there is a vocabulary."""

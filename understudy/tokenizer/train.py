@@ -24,8 +24,8 @@ import numpy as np
 import sentencepiece
 from pydantic import Field, model_validator
 
-from understudy.artifact import Artifact, CorpusRef, Draft
-from understudy.config import StageConfig
+from understudy.artifact import Artifact, Draft
+from understudy.config import CorpusRef, StageConfig
 from understudy.errors import DataError, RecipeError
 from understudy.progress import progress
 from understudy.text.words import UNSPACED, split

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from understudy.artifact import Artifact, Draft, EncoderRef, ShardsRef
-from understudy.config import Config
+from understudy.artifact import Artifact, Draft
+from understudy.config import Config, EncoderRef, ShardsRef
 from understudy.errors import RecipeError
 from understudy.model.encoder import MaskedLM
 from understudy.model.folder import load_encoder

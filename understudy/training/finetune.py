@@ -8,10 +8,10 @@ from typing import Any, Literal, Self, TypedDict
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from understudy.artifact import Artifact, CorpusRef, Draft, EncoderRef, TokenizerRef
-from understudy.config import StageConfig
+from understudy.artifact import Artifact, Draft
+from understudy.config import CorpusRef, EncoderRef, StageConfig, TokenizerRef
 from understudy.corpus.labels import read_labels
 from understudy.corpus.order import Permutation
 from understudy.errors import DataError, TrainingError
@@ -20,7 +20,7 @@ from understudy.model.encoder import Encoder, MaskedLM
 from understudy.model.folder import load_encoder
 from understudy.model.heads import NLU, Pooling
 from understudy.model.nlu import save_nlu
-from understudy.model.presets import shape
+from understudy.model.presets import Shape, shape
 from understudy.runtime.decode import Labels
 from understudy.runtime.encode import encode
 from understudy.tokenizer import Tokenizer
@@ -54,7 +54,7 @@ class FinetuneConfig(StageConfig):
 
     kind: Literal["finetune"] = "finetune"
     encoder: EncoderRef | None = None
-    model: str | dict[str, Any] | None = None
+    model: Shape | None = None
     tokenizer: TokenizerRef | None = None
     data: CorpusRef
     partition: str = "train"
@@ -83,13 +83,6 @@ class FinetuneConfig(StageConfig):
     precision: Precision = "auto"
     compile: Compile = "auto"
     save_every: int = Field(default=500, gt=0)
-
-    @field_validator("model")
-    @classmethod
-    def _known(cls, model: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
-        if model is not None:
-            shape(model, 64)
-        return model
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

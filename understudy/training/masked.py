@@ -11,16 +11,16 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from understudy.artifact import Artifact, Draft, EncoderRef, ShardsRef, TokenizerRef
-from understudy.config import StageConfig
+from understudy.artifact import Artifact, Draft
+from understudy.config import EncoderRef, ShardsRef, StageConfig, TokenizerRef
 from understudy.corpus.order import Permutation
 from understudy.corpus.tokenset import Split, TokenSet
 from understudy.errors import ArtifactError, TrainingError
 from understudy.model.encoder import Attention, MaskedLM
 from understudy.model.folder import load_encoder, save_encoder
-from understudy.model.presets import shape
+from understudy.model.presets import Shape, shape
 from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces, batches, one_epoch
 from understudy.training.loop import Metrics, Outcome, copy_log, evaluate
 from understudy.training.objectives import Objective
@@ -49,7 +49,7 @@ class MaskedConfig(StageConfig):
 
     data: ShardsRef
     tokenizer: TokenizerRef
-    model: str | dict[str, Any] | None = None
+    model: Shape | None = None
     init: EncoderRef | None = None
     steps: int = Field(gt=0)
     batch_tokens: int = Field(default=4096, ge=8)
@@ -64,13 +64,6 @@ class MaskedConfig(StageConfig):
     eval_every: int = Field(default=1000, gt=0)
     eval_tokens: int = Field(default=65536, gt=0)
     save_every: int = Field(default=500, gt=0)
-
-    @field_validator("model")
-    @classmethod
-    def _known(cls, model: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
-        if model is not None:
-            shape(model, 64)
-        return model
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:
