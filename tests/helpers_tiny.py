@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
+from tokenizers import models, pre_tokenizers, processors
 
 from understudy import artifact
 from understudy.export.export import PROBES, ExportConfig
@@ -15,7 +18,7 @@ from understudy.model.heads import NLU
 from understudy.model.nlu import save_nlu
 from understudy.runtime.decode import Labels
 from understudy.text.words import words
-from understudy.tokenizer.backend import build
+from understudy.tokenizer.backend import SPECIALS, build
 
 LABELS = Labels.from_inventory(
     ["alarm_set", "music_play", "weather_query", "greet"],
@@ -31,6 +34,26 @@ SENTENCES = (
     "stop",
     *PROBES,
 )
+
+FIFTY = 50
+PIECES = ["▁wake", "▁me", "▁at", "▁six", "▁play", "▁jazz", "▁the", "▁lights", "▁off", "▁seven", "▁thirty"]
+
+
+def write_fifty_pieces(folder: Path) -> Path:
+    """A bare tokenizer folder of exactly 50 pieces, as the tokenizer stage lays it out."""
+    folder.mkdir(parents=True)
+    letters = ["▁", *"abcdefghijklmnopqrstuvwxyz"]
+    pieces = [*SPECIALS, *PIECES, *letters]
+    pieces += [f"▁{n}" for n in range(FIFTY - len(pieces))]
+    tokenizer = tokenizers.Tokenizer(models.Unigram([(p, 0.0 if p in SPECIALS else -2.0 - len(p) % 3) for p in pieces], unk_id=3))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer.add_special_tokens(list(SPECIALS))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = ("bos_token", "pad_token", "eos_token", "unk_token", "mask_token")
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **dict(zip(names, SPECIALS, strict=True))}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
 
 
 def write_tokenizer(folder: Path) -> Path:

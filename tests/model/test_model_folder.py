@@ -17,8 +17,8 @@ CONFIG = EncoderConfig(layers=2, hidden=16, ffn=24, heads=2, vocab_size=50, max_
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tokenizer_dir: Path) -> Path:
-    save_encoder(MaskedLM(CONFIG, generator=torch.Generator().manual_seed(0)), tmp_path / "encoder", tokenizer_dir)
+def folder(tmp_path: Path, fifty_pieces: Path) -> Path:
+    save_encoder(MaskedLM(CONFIG, generator=torch.Generator().manual_seed(0)), tmp_path / "encoder", fifty_pieces)
     return tmp_path / "encoder"
 
 
@@ -48,14 +48,14 @@ def test_a_loaded_model_can_be_trained(folder: Path) -> None:
     assert all(weight.requires_grad and weight.grad is not None for weight in model.parameters())
 
 
-def test_half_precision_is_kept(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_half_precision_is_kept(tmp_path: Path, fifty_pieces: Path) -> None:
     model = MaskedLM(CONFIG, generator=torch.Generator().manual_seed(0)).bfloat16()
-    save_encoder(model, tmp_path / "encoder", tokenizer_dir)
+    save_encoder(model, tmp_path / "encoder", fifty_pieces)
     assert {weight.dtype for weight in load_encoder(tmp_path / "encoder").parameters()} == {torch.bfloat16}
 
 
-def test_equal_models_are_equal_bytes(tmp_path: Path, folder: Path, tokenizer_dir: Path) -> None:
-    save_encoder(load_encoder(folder), tmp_path / "again", tokenizer_dir)
+def test_equal_models_are_equal_bytes(tmp_path: Path, folder: Path, fifty_pieces: Path) -> None:
+    save_encoder(load_encoder(folder), tmp_path / "again", fifty_pieces)
     for path in folder.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
@@ -127,10 +127,10 @@ def test_a_foreign_config_is_refused(folder: Path, changes: dict[str, object], m
         load_encoder(folder)
 
 
-def test_a_tokenizer_of_another_size_is_refused_on_saving(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_a_tokenizer_of_another_size_is_refused_on_saving(tmp_path: Path, fifty_pieces: Path) -> None:
     model = MaskedLM(CONFIG.model_copy(update={"vocab_size": 51}))
     with pytest.raises(ArtifactError, match=r"tokenizer does not match the encoder. Got: 50 pieces. Wanted: 51 pieces"):
-        save_encoder(model, tmp_path / "encoder", tokenizer_dir)
+        save_encoder(model, tmp_path / "encoder", fifty_pieces)
 
 
 def test_a_tokenizer_of_another_size_is_refused_on_loading(folder: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_missing_or_damaged_tokenizer_is_named(folder: Path) -> None:
         load_encoder(folder)
 
 
-def test_a_tokenizer_without_its_config_is_refused(tmp_path: Path, tokenizer_dir: Path) -> None:
-    (tokenizer_dir / "tokenizer_config.json").unlink()
+def test_a_tokenizer_without_its_config_is_refused(tmp_path: Path, fifty_pieces: Path) -> None:
+    (fifty_pieces / "tokenizer_config.json").unlink()
     with pytest.raises(ArtifactError, match=r"tokenizer_config.json: a file of the tokenizer is missing"):
-        save_encoder(MaskedLM(CONFIG), tmp_path / "encoder", tokenizer_dir)
+        save_encoder(MaskedLM(CONFIG), tmp_path / "encoder", fifty_pieces)

@@ -64,9 +64,9 @@ def taught(tokenizer: Tokenizer) -> NLU:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tokenizer_dir: Path) -> Path:
-    model = taught(Tokenizer.load(tokenizer_dir))
-    save_nlu(model, LABELS, tmp_path / "nlu", tokenizer_dir, spoken=False, max_length=16)
+def folder(tmp_path: Path, fifty_pieces: Path) -> Path:
+    model = taught(Tokenizer.load(fifty_pieces))
+    save_nlu(model, LABELS, tmp_path / "nlu", fifty_pieces, spoken=False, max_length=16)
     return tmp_path / "nlu"
 
 
@@ -111,17 +111,17 @@ def test_padded_logits_equal_packed_ones() -> None:
     torch.testing.assert_close(padded[1][mask_BL.flatten().bool()], packed[1], atol=1e-5, rtol=0)
 
 
-def test_what_is_saved_comes_back(folder: Path, tokenizer_dir: Path) -> None:
+def test_what_is_saved_comes_back(folder: Path, fifty_pieces: Path) -> None:
     model, labels = load_nlu(folder)
     assert labels == LABELS
-    want = taught(Tokenizer.load(tokenizer_dir)).state_dict()
+    want = taught(Tokenizer.load(fifty_pieces)).state_dict()
     assert all(model.state_dict()[name].equal(weight) for name, weight in want.items())
     assert read_settings(folder) == NLUSettings(max_length=16, spoken=False, dropout=0.0)
 
 
-def test_settings_of_the_heads_come_back(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_settings_of_the_heads_come_back(tmp_path: Path, fifty_pieces: Path) -> None:
     model = NLU(Encoder(CONFIG), 3, 5, width=8, pooling="first", dropout=0.3)
-    save_nlu(model, LABELS, tmp_path / "nlu", tokenizer_dir, spoken=True, max_length=900, lower=True)
+    save_nlu(model, LABELS, tmp_path / "nlu", fifty_pieces, spoken=True, max_length=900, lower=True)
     loaded, _ = load_nlu(tmp_path / "nlu")
     assert (loaded.width, loaded.pooling, loaded.dropout) == (8, "first", 0.3)
     want = NLUSettings(max_length=16, spoken=True, lower=True, width=8, dropout=0.3, pooling="first")
@@ -161,9 +161,9 @@ def test_bf16_decides_alike(folder: Path) -> None:
         assert exact(text).confidence == pytest.approx(fast(text).confidence, abs=0.02)
 
 
-def test_typed_text_is_heard_in_its_spoken_form(tmp_path: Path, tokenizer_dir: Path) -> None:
-    model = taught(Tokenizer.load(tokenizer_dir))
-    save_nlu(model, LABELS, tmp_path / "spoken", tokenizer_dir, spoken=True, max_length=16)
+def test_typed_text_is_heard_in_its_spoken_form(tmp_path: Path, fifty_pieces: Path) -> None:
+    model = taught(Tokenizer.load(fifty_pieces))
+    save_nlu(model, LABELS, tmp_path / "spoken", fifty_pieces, spoken=True, max_length=16)
     found = Predictor.load(tmp_path / "spoken").batch(["wake me at 7:30", "Play jazz"], ["en-US", "en"])
     assert [(i.intent, i.slots[0].name, i.slots[0].value) for i in found] == [("wake", "time", "7:30"), ("play", "genre", "jazz")]
 
@@ -189,9 +189,9 @@ def test_no_texts_give_no_answers(folder: Path) -> None:
     assert Predictor.load(folder).batch([]) == []
 
 
-def test_labels_must_fit_the_heads(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_labels_must_fit_the_heads(tmp_path: Path, fifty_pieces: Path) -> None:
     with pytest.raises(ValueError, match="3 intents and 5 tags, but labels for 1 and 1"):
-        save_nlu(nlu(), Labels.from_inventory(["a"], {}, []), tmp_path, tokenizer_dir, spoken=False, max_length=16)
+        save_nlu(nlu(), Labels.from_inventory(["a"], {}, []), tmp_path, fifty_pieces, spoken=False, max_length=16)
 
 
 def missing(name: str) -> Callable[[Path], None]:
@@ -237,9 +237,9 @@ def test_an_encoder_is_not_a_fine_tuned_model_and_the_other_way_round(folder: Pa
         Predictor.load(folder / "nowhere")
 
 
-def test_an_altered_artifact_is_refused(tmp_path: Path, folder: Path, tokenizer_dir: Path) -> None:
+def test_an_altered_artifact_is_refused(tmp_path: Path, folder: Path, fifty_pieces: Path) -> None:
     with artifact.writing(tmp_path / "artifact", kind="nlu", config={}, parents={}, seed=0) as draft:
-        save_nlu(load_nlu(folder)[0], LABELS, draft.path, tokenizer_dir, spoken=False, max_length=16)
+        save_nlu(load_nlu(folder)[0], LABELS, draft.path, fifty_pieces, spoken=False, max_length=16)
     assert Predictor.load(tmp_path / "artifact")("play jazz").slots == (Slot("genre", "jazz", 5, 9, pytest.approx(1, abs=0.2)),)
     with (tmp_path / "artifact" / "labels.json").open("a") as file:
         file.write(" ")

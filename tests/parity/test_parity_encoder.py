@@ -45,7 +45,7 @@ def train(model: MaskedLM, steps: int = 15) -> None:
 
 
 @pytest.fixture(params=["random", "trained"])
-def pair(request: pytest.FixtureRequest, tmp_path: Path, tokenizer_dir: Path) -> tuple[MaskedLM, Any]:
+def pair(request: pytest.FixtureRequest, tmp_path: Path, fifty_pieces: Path) -> tuple[MaskedLM, Any]:
     """One model twice: ours, and the one transformers loads from its folder."""
     model = MaskedLM(CONFIG, generator=torch.Generator().manual_seed(0))
     if request.param == "random":
@@ -54,7 +54,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path, tokenizer_dir: Path) ->
                 weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(len(name))) * 0.15)
     else:
         train(model)
-    save_encoder(model.eval(), tmp_path / "encoder", tokenizer_dir)
+    save_encoder(model.eval(), tmp_path / "encoder", fifty_pieces)
     hub_logging.disable_progress_bar()
     theirs, report = AutoModelForMaskedLM.from_pretrained(tmp_path / "encoder", output_loading_info=True)
     hub_logging.enable_progress_bar()
@@ -113,10 +113,10 @@ def test_gradients_equal_transformers(pair: tuple[MaskedLM, Any]) -> None:
     assert (ours.head.bias_V.grad - want["lm_head.bias"]).abs().max() < TOLERANCE
 
 
-def test_a_folder_that_transformers_saves_is_loaded(pair: tuple[MaskedLM, Any], tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_a_folder_that_transformers_saves_is_loaded(pair: tuple[MaskedLM, Any], tmp_path: Path, fifty_pieces: Path) -> None:
     ours, theirs = pair
     theirs.save_pretrained(tmp_path / "theirs")
-    AutoTokenizer.from_pretrained(tokenizer_dir).save_pretrained(tmp_path / "theirs")
+    AutoTokenizer.from_pretrained(fifty_pieces).save_pretrained(tmp_path / "theirs")
     loaded = load_encoder(tmp_path / "theirs")
     assert loaded.config == CONFIG
     ids_T = tokens([9, 4])
@@ -124,7 +124,7 @@ def test_a_folder_that_transformers_saves_is_loaded(pair: tuple[MaskedLM, Any], 
         assert loaded(ids_T, Layout.packed([9, 4])).equal(ours(ids_T, Layout.packed([9, 4])))
 
 
-def test_the_tokenizer_in_the_folder_is_read_by_transformers(pair: tuple[MaskedLM, Any], tokenizer_dir: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir)
+def test_the_tokenizer_in_the_folder_is_read_by_transformers(pair: tuple[MaskedLM, Any], fifty_pieces: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(fifty_pieces)
     ids = tokenizer("wake me at six")["input_ids"]
     assert (ids[0], ids[-1], tokenizer.mask_token_id, tokenizer.pad_token_id) == (0, 2, 4, 1)

@@ -49,9 +49,9 @@ def build(kind: str, **more: Any) -> PreTrainedModel:
     return XLMRobertaForMaskedLM(XLMRobertaConfig(**SHAPE, **{**IDS, **more}, max_position_embeddings=26))
 
 
-def save(model: PreTrainedModel, folder: Path, tokenizer_dir: Path) -> Path:
+def save(model: PreTrainedModel, folder: Path, fifty_pieces: Path) -> Path:
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tokenizer_dir).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(fifty_pieces).save_pretrained(folder)
     return folder
 
 
@@ -65,12 +65,12 @@ def _quiet() -> None:
 
 
 @pytest.fixture(params=["bert", "modernbert", "roberta", "xlm-roberta"])
-def pair(request: pytest.FixtureRequest, tmp_path: Path, tokenizer_dir: Path) -> tuple[ForeignMaskedLM, Any]:
+def pair(request: pytest.FixtureRequest, tmp_path: Path, fifty_pieces: Path) -> tuple[ForeignMaskedLM, Any]:
     model = build(request.param).eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn(weight.shape) * 0.05)
-    return load_foreign(save(model, tmp_path / "theirs", tokenizer_dir)), model
+    return load_foreign(save(model, tmp_path / "theirs", fifty_pieces)), model
 
 
 def padded(model: Any) -> Any:
@@ -112,28 +112,28 @@ def test_its_tokenizer_is_named_by_its_hash(pair: tuple[ForeignMaskedLM, Any]) -
     assert Tokenizer.load(ours.tokenizer_file).hash == ours.tokenizer_hash
 
 
-def test_rows_beyond_the_vocabulary_are_left_out(tmp_path: Path, tokenizer_dir: Path) -> None:
-    model = load_foreign(save(build("roberta", vocab_size=64), tmp_path / "theirs", tokenizer_dir))
+def test_rows_beyond_the_vocabulary_are_left_out(tmp_path: Path, fifty_pieces: Path) -> None:
+    model = load_foreign(save(build("roberta", vocab_size=64), tmp_path / "theirs", fifty_pieces))
     assert model.decoder_weight_VD.shape == (50, 32)
     assert model.decoder_bias_V.shape == (50,)
 
 
-def test_a_vocabulary_larger_than_the_model_is_refused(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_a_vocabulary_larger_than_the_model_is_refused(tmp_path: Path, fifty_pieces: Path) -> None:
     with pytest.raises(ArtifactError, match="tokenizer does not match the encoder. Got: 50 pieces, 40 outputs"):
-        load_foreign(save(build("roberta", vocab_size=40), tmp_path / "theirs", tokenizer_dir))
+        load_foreign(save(build("roberta", vocab_size=40), tmp_path / "theirs", fifty_pieces))
 
 
-def test_a_model_without_a_head_is_refused(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_a_model_without_a_head_is_refused(tmp_path: Path, fifty_pieces: Path) -> None:
     body = BertModel(BertConfig(**SHAPE, **IDS), add_pooling_layer=False)
     hub_logging.set_verbosity_error()
     with pytest.raises(ArtifactError, match="not whole, so it cannot teach. Got: no weights for cls.predictions"):
-        load_foreign(save(body, tmp_path / "theirs", tokenizer_dir))
+        load_foreign(save(body, tmp_path / "theirs", fifty_pieces))
 
 
-def test_an_unknown_head_is_refused(tmp_path: Path, tokenizer_dir: Path) -> None:
+def test_an_unknown_head_is_refused(tmp_path: Path, fifty_pieces: Path) -> None:
     config = DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=40, vocab_size=50, pad_token_id=1)
     with pytest.raises(ArtifactError, match=r"Distil|distilbert"):
-        load_foreign(save(DistilBertForMaskedLM(config), tmp_path / "theirs", tokenizer_dir))
+        load_foreign(save(DistilBertForMaskedLM(config), tmp_path / "theirs", fifty_pieces))
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
         load_foreign(tmp_path / "empty")
 
 
-def test_a_pickle_is_not_read(tmp_path: Path, tokenizer_dir: Path) -> None:
-    folder = save(build("bert"), tmp_path / "theirs", tokenizer_dir)
+def test_a_pickle_is_not_read(tmp_path: Path, fifty_pieces: Path) -> None:
+    folder = save(build("bert"), tmp_path / "theirs", fifty_pieces)
     torch.save({}, folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(ArtifactError, match="not a masked language model that transformers can load"):
