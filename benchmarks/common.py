@@ -33,8 +33,8 @@ def machine() -> dict[str, object]:
 
 def texts(*, limit: int) -> tuple[str, list[str]]:
     """Where they come from, and up to `limit` utterances: MASSIVE's train partition if UNDERSTUDY_DATA has it, else built in."""
-    root = Path(os.environ.get("UNDERSTUDY_DATA") or Path(__file__).parents[2] / "shared" / "data") / "massive"
-    if root.is_dir():
+    data_root = os.environ.get("UNDERSTUDY_DATA")
+    if data_root and (root := Path(data_root) / "massive").is_dir():
         source = LabelSource(path=str(root), format="massive")
         rows = [one.text for partition, one in read_labelled(source) if partition == "train"]
         return "MASSIVE train", rows[:: max(1, len(rows) // limit)][:limit]

@@ -39,6 +39,7 @@ from understudy.training.optim import OptimConfig, build
 from understudy.training.schedule import ScheduleConfig
 
 DROPOUT = 0.1
+WARM_UP = 3
 
 
 class Utterances:
@@ -150,13 +151,13 @@ def main() -> None:
         "transformers": theirs(RobertaPreLayerNormForMaskedLM(config), data, a.batch_tokens, machine.autocast),
     }
     tokens, seconds = dict.fromkeys(runs, 0), dict.fromkeys(runs, 0.0)
-    for updates in runs.values():  # warm-up: compilation, allocator
-        for _ in range(8):
+    for updates in runs.values():  # compilation, allocator
+        for _ in range(WARM_UP):
             next(updates)
     while min(seconds.values()) < a.seconds:
         for name, updates in runs.items():
             started = time.perf_counter()
-            for _ in range(4):
+            for _ in range(2):
                 tokens[name] += next(updates)
             seconds[name] += time.perf_counter() - started
     speed = {name: tokens[name] / seconds[name] for name in runs}

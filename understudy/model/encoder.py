@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
 
 from understudy.config import Config
+from understudy.model.dropout import Dropout, dropout
 from understudy.model.layout import Layout
 
 __all__ = ["Encoder", "EncoderConfig", "Layout", "MaskedHead", "MaskedLM", "initialise"]
@@ -79,8 +80,8 @@ class Attention(nn.Module):
 
     def forward(self, h_TD: Tensor, layout: Layout) -> Tensor:
         qkv_T3HK = self.qkv(h_TD).unflatten(-1, (3, self.heads, -1))
-        dropout = self.dropout if self.training else 0.0
-        if _varlen_can(qkv_T3HK, dropout) and layout.bounds_B1 is not None:
+        rate = self.dropout if self.training else 0.0
+        if _varlen_can(qkv_T3HK, rate) and layout.bounds_B1 is not None:
             bounds, longest = layout.bounds_B1, layout.cells_BL.shape[1]
             q_THK, k_THK, v_THK = qkv_T3HK.unbind(1)
             o_THK = varlen_attn(q_THK, k_THK, v_THK, bounds, bounds, longest, longest)
@@ -88,26 +89,26 @@ class Attention(nn.Module):
         q_BHLK, k_BHLK, v_BHLK = layout.pad(qkv_T3HK).permute(2, 0, 3, 1, 4).unbind(0)
         mask_B11L = None if layout.mask_BL is None else layout.mask_BL[:, None, None, :]
         if qkv_T3HK.dtype == torch.bfloat16 and not qkv_T3HK.is_cuda:
-            o_BHLK = _plain(q_BHLK, k_BHLK, v_BHLK, mask_B11L, dropout)
+            o_BHLK = _plain(q_BHLK, k_BHLK, v_BHLK, mask_B11L, rate)
         else:
-            o_BHLK = F.scaled_dot_product_attention(q_BHLK, k_BHLK, v_BHLK, attn_mask=mask_B11L, dropout_p=dropout)
+            o_BHLK = F.scaled_dot_product_attention(q_BHLK, k_BHLK, v_BHLK, attn_mask=mask_B11L, dropout_p=rate)
         return self.out(layout.unpad(o_BHLK.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]
 
 
-def _plain(q_BHLK: Tensor, k_BHLK: Tensor, v_BHLK: Tensor, mask_B11L: Tensor | None, dropout: float) -> Tensor:
+def _plain(q_BHLK: Tensor, k_BHLK: Tensor, v_BHLK: Tensor, mask_B11L: Tensor | None, rate: float) -> Tensor:
     """Attention as two products, for bf16 on the CPU: forward and backward take 14 ms where torch's own kernel takes 128
     (400 sequences of 10 tokens, one core), 24 where it takes 68 at 128 tokens, and 100 where it takes 120 at 512.
     In fp32 torch's kernel is the faster one."""
     scores_BHLL = (q_BHLK * q_BHLK.shape[-1] ** -0.5) @ k_BHLK.transpose(2, 3)
     if mask_B11L is not None:
         scores_BHLL = scores_BHLL.masked_fill(~mask_B11L, -torch.inf)
-    return F.dropout(scores_BHLL.softmax(-1), dropout) @ v_BHLK
+    return dropout(scores_BHLL.softmax(-1), rate) @ v_BHLK
 
 
-def _varlen_can(qkv_T3HK: Tensor, dropout: float) -> bool:
+def _varlen_can(qkv_T3HK: Tensor, rate: float) -> bool:
     """Whether torch's variable-length flash attention takes this input: it knows half precision and no dropout."""
     fits = qkv_T3HK.shape[-1] % 8 == 0 and qkv_T3HK.shape[-1] <= 256
-    return qkv_T3HK.is_cuda and qkv_T3HK.dtype in (torch.bfloat16, torch.float16) and dropout == 0 and fits
+    return qkv_T3HK.is_cuda and qkv_T3HK.dtype in (torch.bfloat16, torch.float16) and rate == 0 and fits
 
 
 class Block(nn.Module):
@@ -120,7 +121,7 @@ class Block(nn.Module):
         self.ffn_norm = nn.LayerNorm(config.hidden, config.layer_norm_eps)
         self.ffn_in = nn.Linear(config.hidden, config.ffn)
         self.ffn_out = nn.Linear(config.ffn, config.hidden)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, h_TD: Tensor, layout: Layout) -> Tensor:
         h_TD = h_TD + self.dropout(self.attention(self.attention_norm(h_TD), layout))
@@ -137,7 +138,7 @@ class Encoder(nn.Module):
         self.positions = nn.Embedding(config.max_length + POSITION_OFFSET, config.hidden)
         self.token_type = nn.Embedding(1, config.hidden)
         self.embedding_norm = nn.LayerNorm(config.hidden, config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.final_norm = nn.LayerNorm(config.hidden, config.layer_norm_eps)
 

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from understudy.model.dropout import Dropout
 from understudy.model.encoder import Encoder, Layout, initialise
 
 __all__ = ["NLU", "Pooling"]
@@ -70,6 +71,6 @@ class NLU(nn.Module):
 
 def _head(inputs: int, width: int, outputs: int, dropout: float) -> nn.Sequential:
     def layer(inputs: int) -> list[nn.Module]:
-        return [nn.Linear(inputs, width), nn.GELU(), nn.Dropout(dropout)]
+        return [nn.Linear(inputs, width), nn.GELU(), Dropout(dropout)]
 
     return nn.Sequential(*layer(inputs), *layer(width), nn.Linear(width, outputs))
