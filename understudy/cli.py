@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from understudy.errors import DataError, RecipeError, UnderstudyError
+from understudy.progress import LogHandler
 
 if TYPE_CHECKING:
     from understudy.artifact import Artifact
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    name="understudy",
     help="Text in, a small and fast language-understanding model out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -55,8 +55,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "understudy":
             raise
-        missing = f"this command needs the package '{error.name}'. Install what it needs: pip install \"understudy[train]\"."
-        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"error: {missing}")
+        said = f"error: this command needs the package '{error.name}'. Install what it needs: pip install \"understudy[train]\"."
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(said)
         sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
@@ -65,7 +65,7 @@ def main() -> None:
 
 @app.callback()
 def _logging(quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False) -> None:
-    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(level="WARNING" if quiet else "INFO", handlers=[LogHandler()])
     for noisy in ("httpx", "daft", "tracing", "torch", "onnxscript", "onnx_ir", "fontTools", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

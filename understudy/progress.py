@@ -7,14 +7,31 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["progress"]
+__all__ = ["LogHandler", "progress"]
 
 log = logging.getLogger(__name__)
 LINE_EVERY_S = 10.0
+
+
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Log lines to whatever stderr is at the moment, so that those written beside a bar come out above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, stream: TextIO) -> None:
+        """stderr it stays."""
 
 
 @contextmanager
