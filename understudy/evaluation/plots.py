@@ -49,12 +49,13 @@ def exact_match_plot(models: Mapping[str, Mapping[str, Any]]) -> str:
     names = list(models)
     locales = sorted({locale for model in models.values() for locale in model["locales"]})
     rows = [*locales, "mean"]
+    step = min(0.2, 0.7 / len(names))
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(7.2, 0.6 + 0.36 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(7.2, 0.6 + max(0.36, 0.12 * len(names)) * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         axes.grid(axis="y", visible=False)
         for index, name in enumerate(names):
-            color, shift = SERIES[index % len(SERIES)], (index - (len(names) - 1) / 2) * 0.2
+            color, shift = SERIES[index % len(SERIES)], (index - (len(names) - 1) / 2) * step
             for at, row in enumerate(rows):
                 scores = models[name]["mean"] if row == "mean" else models[name]["locales"].get(row)
                 if scores is None:
@@ -69,7 +70,7 @@ def exact_match_plot(models: Mapping[str, Mapping[str, Any]]) -> str:
         axes.invert_yaxis()
         axes.set_xlabel("exact match, %")
         if len(names) > 1:
-            figure.legend(loc="outside upper left", ncols=min(len(names), 4))
+            figure.legend(loc="outside upper left", ncols=min(len(names), 5), columnspacing=1.2, handletextpad=0.1)
         return _svg(figure)
 
 
