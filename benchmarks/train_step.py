@@ -31,9 +31,10 @@ from understudy.model.presets import shape
 from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.train import TokenizerConfig
 from understudy.tokenizer.train import run as train_tokenizer
-from understudy.training.batches import MaskedSequences, Masking, Pieces, batches
+from understudy.training.batches import MaskedSequences, Pieces, batches
 from understudy.training.loop import steps
 from understudy.training.masked import Machine
+from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
 from understudy.training.schedule import ScheduleConfig

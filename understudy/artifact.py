@@ -34,17 +34,8 @@ from understudy.config import Config, Kind, digest
 from understudy.errors import ArtifactError
 
 __all__ = [
-    "MANIFEST",
-    "Artifact",
-    "Draft",
-    "Manifest",
-    "Parent",
-    "fingerprint",
-    "interrupted",
-    "open",
-    "peek",
-    "writing",
-]
+    "MANIFEST", "Artifact", "Draft", "Manifest", "Parent", "fingerprint", "following", "interrupted", "open", "peek", "writing",
+]  # fmt: skip
 
 MANIFEST = "artifact.json"
 SCHEMA = 1
@@ -265,6 +256,12 @@ def writing(
             got=f"{error.strerror or error} ({error.filename})" if error.filename else error.strerror or error,
             hint="Free some space or choose a directory you may write to; what stood there before is untouched",
         ) from error
+
+
+def following(path: Path | str) -> Draft:
+    """What the other processes of a stage hold while one is `writing`: the same scratch directory, and nothing to write to."""
+    scratch = _scratch(Path(path).absolute())
+    return Draft(scratch, scratch)
 
 
 def _scratch(path: Path) -> Path:

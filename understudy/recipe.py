@@ -18,6 +18,7 @@ from understudy import artifact, stages
 from understudy.artifact import Artifact, Manifest, Parent
 from understudy.config import Config, StageConfig, override, parse, read_toml, refs
 from understudy.errors import RecipeError, nearest
+from understudy.training.ranks import agree, barrier, joined
 
 __all__ = ["Done", "Planned", "Recipe", "State", "load", "plan", "run", "run_stage"]
 
@@ -195,31 +196,45 @@ def resolved(config: StageConfig) -> dict[str, Any]:
 def run(recipe: Recipe, *, only: Sequence[str] = (), on_start: Callable[[Planned], None] = lambda planned: None) -> list[Done]:
     """Run what is not up to date, in order. Returns every stage of the plan with its artifact.
 
+    Under `torchrun` all ranks take part in the stages that train; the leader alone does the others.
+
     Raises RecipeError, or whatever error the first failing stage raises; stages made before it stay.
     """
-    done = []
-    for item in plan(recipe, only=only):
-        started = time.monotonic()
-        directory = recipe.directory(item.name)
-        manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
-        current = _state(recipe, item.name, manifests, item.inputs)
-        if current == "cached":
-            done.append(Done(item.name, artifact.open(directory), True, 0.0))
-            continue
-        on_start(Planned(item.name, item.config, item.inputs, current))
-        made = run_stage(item.config, item.inputs, directory, seed=recipe.seed)
-        log.info("%s: made in %.1f s", item.name, time.monotonic() - started)
-        done.append(Done(item.name, made, False, time.monotonic() - started))
-    return done
+    with joined():
+        return [_run_planned(recipe, item, on_start) for item in plan(recipe, only=only)]
+
+
+def _run_planned(recipe: Recipe, item: Planned, on_start: Callable[[Planned], None]) -> Done:
+    started = time.monotonic()
+    directory = recipe.directory(item.name)
+    manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
+    current = _state(recipe, item.name, manifests, item.inputs)
+    if agree(current == "cached"):
+        return Done(item.name, artifact.open(directory), True, 0.0)
+    on_start(Planned(item.name, item.config, item.inputs, current))
+    made = run_stage(item.config, item.inputs, directory, seed=recipe.seed)
+    log.info("%s: made in %.1f s", item.name, time.monotonic() - started)
+    return Done(item.name, made, False, time.monotonic() - started)
 
 
 def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, *, seed: int) -> Artifact:
-    """Run one stage on explicit paths: open and verify the inputs, do the work, write the artifact at `directory`."""
-    opened = {ref: artifact.open(inputs[ref], kind=_kinds(config, ref)) for ref in inputs}
-    kind = stages.MAKES[_kind(config)]
-    with artifact.writing(directory, kind=kind, config=resolved(config), parents=opened, seed=seed) as draft:
-        stages.run(config, opened, draft, seed=seed)
-    return artifact.open(directory, kind=kind)
+    """Run one stage on explicit paths: open and verify the inputs, do the work, write the artifact at `directory`.
+
+    Under `torchrun`, every rank must call it.
+    """
+    with joined() as here:
+        opened = {ref: artifact.open(inputs[ref], kind=_kinds(config, ref)) for ref in inputs}
+        kind = stages.MAKES[_kind(config)]
+        if here.leads:
+            with artifact.writing(directory, kind=kind, config=resolved(config), parents=opened, seed=seed) as draft:
+                barrier()  # the scratch directory is there
+                stages.run(config, opened, draft, seed=seed)
+        else:
+            barrier()
+            if _kind(config) in stages.PARALLEL:
+                stages.run(config, opened, artifact.following(directory), seed=seed)
+        barrier()  # the artifact is there
+        return artifact.open(directory, kind=kind)
 
 
 def _kinds(config: StageConfig, name: str) -> list[Any]:

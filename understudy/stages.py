@@ -29,7 +29,7 @@ from understudy.training.distill import DistillConfig
 from understudy.training.finetune import FinetuneConfig
 from understudy.training.pretrain import PretrainConfig
 
-__all__ = ["CONFIGS", "MAKES", "describe", "parse_stage", "run"]
+__all__ = ["CONFIGS", "MAKES", "PARALLEL", "describe", "parse_stage", "run"]
 
 CONFIGS: dict[str, type[StageConfig]] = {
     "corpus": CorpusConfig,
@@ -54,6 +54,9 @@ MAKES: dict[str, Kind] = {
     "export": "runtime",
     "evaluate": "report",
 }
+
+PARALLEL = frozenset({"pretrain", "distill", "finetune"})
+"""Kinds that many processes can run together."""
 
 
 def parse_stage(table: Mapping[str, Any], *, where: str) -> StageConfig:

@@ -18,11 +18,11 @@ from understudy.training.batches import (
     Labelled,
     LabelledSequences,
     MaskedSequences,
-    Masking,
     Pieces,
     batches,
     one_epoch,
 )
+from understudy.training.masking import Masking
 
 
 def token_set(lengths: list[int], *, vocab: int = 100) -> TokenSet:
@@ -158,3 +158,30 @@ def test_labelled_batches_point_at_first_pieces() -> None:
     assert batch.tags_W.tolist() == [4, 0, 2]
     assert batch.intents_B.tolist() == [0, 1]
     assert batch.languages_B.tolist() == [1, 0]
+
+
+def test_whole_words_are_masked_with_all_their_pieces() -> None:
+    # <s> and six words of 1, 2, 3, 1, 2 and 3 pieces </s>; ids from 10 on begin a word, 5 to 9 go on with one.
+    begins_V = np.arange(30) >= 10
+    ids = np.array([0, 10, 11, 5, 12, 6, 7, 13, 14, 8, 15, 9, 5, 2])
+    words = [[1], [2, 3], [4, 5, 6], [7], [8, 9], [10, 11, 12]]
+    masking = Masking(0.5, 30, begins_V=begins_V)
+    seen = set()
+    for index in range(20):
+        _, chosen = masking.apply(ids, np.array([14]), np.array([index]), seed=0, epoch=0)
+        wholly = [word for word in words if set(word) <= set(chosen.tolist())]
+        assert sorted(at for word in wholly for at in word) == chosen.tolist()
+        assert len(wholly) == 3
+        seen |= {tuple(word) for word in wholly}
+    assert len(seen) == 6
+
+
+def test_ranks_share_an_update_and_all_have_as_many_parts() -> None:
+    source = sequences([5, 9, 12, 7, 20, 6, 6, 31] * 5)
+    alone = list(islice(batches(source, budget=60, seed=0), 12))
+    shares = [list(islice(batches(source, budget=60, seed=0, parts=2, rank=rank, world=3), 12)) for rank in range(3)]
+    for number, (whole,) in enumerate(alone):
+        mine = [share[number] for share in shares]
+        assert len({len(parts) for parts in mine}) == 1
+        busy = [part for parts in mine for part in parts if not part.idle]
+        assert torch.cat([part.ids_T for part in busy]).tolist() == whole.ids_T.tolist()

@@ -14,12 +14,14 @@ import torch
 from helpers_training import World, tiny
 
 from understudy.errors import TrainingError
-from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces, batches
-from understudy.training.loop import Convergence, evaluate, steps, train
+from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, batches
+from understudy.training.loop import Convergence, steps, train
 from understudy.training.losses import Part
+from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
 from understudy.training.precision import autocast
+from understudy.training.tally import evaluate
 
 FP32 = autocast("fp32", torch.device("cpu"))
 

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from helpers_training import World, tiny
 
 from understudy.model.heads import NLU
-from understudy.training.batches import Labelled, LabelledSequences, MaskedBatch, MaskedSequences, Masking, Pieces, batches
+from understudy.training.batches import Labelled, LabelledSequences, MaskedBatch, MaskedSequences, Pieces, batches
 from understudy.training.loop import steps
+from understudy.training.masking import Masking
 from understudy.training.objectives import Distillation, MaskedLanguageModelling, Objective, Understanding, even_layers
 from understudy.training.optim import OptimConfig, build
 from understudy.training.precision import autocast

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from understudy.corpus.tokenset import TokenSet
 from understudy.errors import DataError
 from understudy.model.encoder import MaskedLM
-from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces
-from understudy.training.loop import evaluate
+from understudy.training.batches import MaskedSequences, Pieces
+from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
+from understudy.training.tally import evaluate
 
 __all__ = ["Perplexity", "perplexity"]
 
@@ -78,12 +79,10 @@ def perplexity(
     source = MaskedSequences(pieces, Masking(rate, vocabulary), seed=seed)
     device = next(model.parameters()).device
 
-    def held_out() -> Iterator[MaskedBatch]:
-        for indices in _cut(source.lengths, batch_tokens=batch_tokens, max_tokens=max_tokens, seed=seed):
-            yield source.batch(indices, epoch=0).to(device)
-
+    cut = _cut(source.lengths, batch_tokens=batch_tokens, max_tokens=max_tokens, seed=seed)
+    held_out = [source.batch(indices, epoch=0).to(device) for indices in cut]
     with torch.inference_mode():
-        losses = evaluate(MaskedLanguageModelling(model), held_out(), autocast=autocast, languages=tokens.languages)
+        losses = evaluate(MaskedLanguageModelling(model), held_out, autocast=autocast, languages=tokens.languages)
     languages = {name.removeprefix("mlm."): math.exp(loss) for name, loss in losses.items() if name.startswith("mlm.")}
     if not languages:
         raise DataError("no token was masked", got=f"{len(pieces)} sequences at rate {rate}", wanted="more text or a higher rate")

@@ -20,6 +20,8 @@ K head width (D = H K), V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
@@ -200,7 +202,13 @@ class MaskedLM(nn.Module):
 
 
 @torch.no_grad()
-def initialise(module: nn.Module, *, generator: torch.Generator | None = None, by_fan_in: bool = False) -> None:
+def initialise(
+    module: nn.Module,
+    *,
+    generator: torch.Generator | None = None,
+    by_fan_in: bool = False,
+    put: Callable[[Tensor, Tensor], object] = Tensor.copy_,
+) -> None:
     """Fill all weights of `module` in the order of its parts, RoBERTa's way.
 
     | part                            | weight                      | bias |
@@ -213,7 +221,8 @@ def initialise(module: nn.Module, *, generator: torch.Generator | None = None, b
 
     `by_fan_in` is for small stacks such as task heads, through which 0.02 would let the signal fade.
     Numbers are drawn on the generator's device (the CPU without one), so equal seeds give equal weights on every device.
-    On the meta device nothing happens: shard, materialise, then call this again.
+    On the meta device nothing happens: shard, materialise, then call this again, with a `put` that copies the values of a whole
+    weight into the part that is held here.
     """
     for part in module.modules():
         for name, weight in part.named_parameters(recurse=False):
@@ -226,4 +235,4 @@ def initialise(module: nn.Module, *, generator: torch.Generator | None = None, b
             else:
                 std = weight.shape[-1] ** -0.5 if by_fan_in and isinstance(part, nn.Linear) else 0.02
                 device = "cpu" if generator is None else generator.device
-                weight.copy_(torch.empty(weight.shape, device=device).normal_(0.0, std, generator=generator))
+                put(weight, torch.empty(weight.shape, device=device).normal_(0.0, std, generator=generator))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from understudy.errors import ArtifactError
 from understudy.model.encoder import POSITION_OFFSET, EncoderConfig, MaskedLM
 from understudy.tokenizer import Tokenizer
 
-__all__ = ["CONFIG", "WEIGHTS", "check_tokenizer", "copy_tokenizer", "load_encoder", "load_named", "read_config", "read_weights", "save_encoder", "save_named", "write_config"]  # fmt: skip
+__all__ = ["CONFIG", "WEIGHTS", "check_tokenizer", "copy_tokenizer",
+    "fill_named", "load_encoder", "load_named", "read_config", "read_weights", "save_encoder", "save_named", "write_config"]  # fmt: skip
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
@@ -50,8 +51,12 @@ INNER: Final = {
 QKV: Final = ("attention.self.query", "attention.self.key", "attention.self.value")
 
 
-def save_encoder(model: MaskedLM, folder: Path | str, tokenizer_dir: Path | str) -> None:
+def save_encoder(
+    model: MaskedLM, folder: Path | str, tokenizer_dir: Path | str, *, state: Mapping[str, Tensor] | None = None
+) -> None:
     """Write `model` and the tokenizer of `tokenizer_dir` into `folder` (which exists or is made).
+
+    `state` holds its weights where the model has only a part of them.
 
     Raises ArtifactError where the tokenizer is missing or has another vocabulary than the model.
     """
@@ -59,7 +64,7 @@ def save_encoder(model: MaskedLM, folder: Path | str, tokenizer_dir: Path | str)
     folder.mkdir(parents=True, exist_ok=True)
     copy_tokenizer(tokenizer_dir, folder, vocab_size=model.encoder.config.vocab_size)
     write_config(model.encoder.config, folder, architecture="RobertaPreLayerNormForMaskedLM")
-    save_named(model, folder)
+    save_named(model.state_dict() if state is None else state, folder)
 
 
 def load_encoder(folder: Path | str) -> MaskedLM:
@@ -162,10 +167,10 @@ def read_config(folder: Path | str) -> EncoderConfig:
         raise ArtifactError("the encoder's config is damaged", where=path, got=got) from None
 
 
-def save_named(model: nn.Module, folder: Path) -> None:
-    """`model.safetensors`: every weight of `model` (a MaskedLM, or modules named as it) under its Hugging Face name."""
+def save_named(state: Mapping[str, Tensor], folder: Path) -> None:
+    """`model.safetensors`: every weight of a model (a MaskedLM, or modules named as it) under its Hugging Face name."""
     named: dict[str, Tensor] = {}
-    for name, weight in model.state_dict().items():
+    for name, weight in state.items():
         theirs = hub_names(name)
         parts = weight.detach().cpu().chunk(len(theirs)) if len(theirs) > 1 else (weight.detach().cpu(),)
         named |= {hub: part.contiguous().clone() for hub, part in zip(theirs, parts, strict=True)}
@@ -190,18 +195,28 @@ def load_named(model: nn.Module, tensors: Mapping[str, Tensor], *, where: Path) 
     Tensors that no weight asks for are passed over: a MaskedLM's file also loads a bare Encoder. Raises ArtifactError naming
     the tensor that is missing or has another shape.
     """
-    state = {}
-    for name, weight in model.state_dict().items():
-        theirs = hub_names(name)
-        wanted = [weight.shape[0] // len(theirs), *weight.shape[1:]]
-        for hub in theirs:
-            if hub not in tensors:
-                raise ArtifactError(f"the tensor '{hub}' is missing", where=where, got=f"{len(tensors)} tensors")
-            if list(tensors[hub].shape) != wanted:
-                got = f"shape {list(tensors[hub].shape)}"
-                raise ArtifactError(f"the tensor '{hub}' does not fit the config", where=where, got=got, wanted=f"shape {wanted}")
-        state[name] = torch.cat([tensors[hub] for hub in theirs])
+    state = {name: _ours(name, weight.shape, tensors, where) for name, weight in model.state_dict().items()}
     model.load_state_dict(state, assign=True)
+
+
+def fill_named(
+    model: nn.Module, tensors: Mapping[str, Tensor], *, where: Path, put: Callable[[Tensor, Tensor], object] = Tensor.copy_
+) -> None:
+    """As `load_named`, but `put` copies the values of each weight into the one that is there, one weight at a time."""
+    for name, weight in model.state_dict().items():
+        put(weight, _ours(name, weight.shape, tensors, where))
+
+
+def _ours(name: str, shape: torch.Size, tensors: Mapping[str, Tensor], where: Path) -> Tensor:
+    theirs = hub_names(name)
+    wanted = [shape[0] // len(theirs), *shape[1:]]
+    for hub in theirs:
+        if hub not in tensors:
+            raise ArtifactError(f"the tensor '{hub}' is missing", where=where, got=f"{len(tensors)} tensors")
+        if list(tensors[hub].shape) != wanted:
+            got = f"shape {list(tensors[hub].shape)}"
+            raise ArtifactError(f"the tensor '{hub}' does not fit the config", where=where, got=got, wanted=f"shape {wanted}")
+    return torch.cat([tensors[hub] for hub in theirs])
 
 
 def hub_names(name: str) -> list[str]:

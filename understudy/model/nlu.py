@@ -11,12 +11,13 @@ Shape legend: B sequences, T packed tokens, I intents, S slot tags.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
 from pydantic import Field, ValidationError
+from torch import Tensor
 
 from understudy import artifact
 from understudy.config import Config
@@ -68,8 +69,11 @@ def save_nlu(
     spoken: bool,
     max_length: int,
     lower: bool = False,
+    state: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write `model`, what its outputs mean, and the tokenizer of `tokenizer_dir` into `folder` (which exists or is made).
+
+    `state` holds its weights where the model has only a part of them.
 
     Raises ArtifactError where the tokenizer is missing or does not match the encoder.
     """
@@ -91,7 +95,7 @@ def save_nlu(
     )
     (folder / SETTINGS).write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     labels.save(folder / LABELS)
-    save_named(model, folder)
+    save_named(model.state_dict() if state is None else state, folder)
 
 
 def load_nlu(folder: Path | str) -> tuple[NLU, Labels]:

@@ -6,14 +6,17 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from unicodedata import is_normalized
 
+import numpy as np
+import numpy.typing as npt
 import tokenizers
 
 from understudy.errors import ArtifactError
-from understudy.text.words import split
+from understudy.text.words import UNSPACED, split
 from understudy.tokenizer.backend import BOS, EOS, MASK, PAD, SPACE, UNK
 
 __all__ = ["FILE", "Encoding", "Tokenizer"]
@@ -22,6 +25,7 @@ FILE = "tokenizer.json"
 CACHED_WORDS = 1 << 18  # per generation; two generations of ordinary words are about 150 MB
 LONG_WORD = 64  # characters; longer ones seldom come twice
 _TOGETHER = 64  # words encoded by one call of the library
+_SINGLE = re.compile(f"[{UNSPACED}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ALONE = re.compile(f"[{SPACE}\ud800-\udfff]")
 
@@ -71,6 +75,14 @@ class Tokenizer:
             return cls(file.read_bytes(), where=file)
         except OSError as error:
             raise ArtifactError("the tokenizer cannot be read", where=file, got=error.strerror, wanted=f"a {FILE}") from None
+
+    @cached_property
+    def begins_V(self) -> npt.NDArray[np.bool_]:
+        """True at the ids of pieces that begin a word: those with "▁", and characters of unspaced scripts."""
+        vocabulary = self._backend.get_vocab()
+        begins_V = np.zeros(self.size, np.bool_)
+        begins_V[[i for piece, i in vocabulary.items() if piece.startswith(SPACE) or _SINGLE.fullmatch(piece)]] = True
+        return begins_V
 
     def __repr__(self) -> str:
         return f"Tokenizer(size={self.size}, hash={self.hash[:12]})"

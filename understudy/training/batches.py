@@ -11,17 +11,17 @@ over them, here or on several machines.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from understudy.corpus.order import Permutation
 from understudy.corpus.tokenset import TokenSet
 from understudy.model.encoder import Layout
+from understudy.training.masking import Ints, Masking
 
 __all__ = [
     "Batch",
@@ -29,16 +29,13 @@ __all__ = [
     "LabelledSequences",
     "MaskedBatch",
     "MaskedSequences",
-    "Masking",
     "Pieces",
     "batches",
     "one_epoch",
 ]
 
-Ints = npt.NDArray[np.int64]
 WINDOW_BATCHES = 64  # how many batches' worth of sequences are sorted by length together
-BOS, EOS, MASK = 0, 2, 4
-SPECIALS = 5  # ids below are <s> <pad> </s> <unk> <mask> in every tokenizer of ours; they are never masked, never drawn
+BOS, EOS = 0, 2
 B = TypeVar("B", bound="Batch")
 
 
@@ -47,11 +44,13 @@ class Batch:
     """Sequences laid end to end. Fields named _T are per token, _B per sequence; all tensors are int64.
 
     languages_B: index of each sequence's language.
+    idle: stands in where an update has no share for a rank; its losses count nothing.
     """
 
     ids_T: Tensor
     layout: Layout
     languages_B: Tensor
+    idle: bool = False
 
     @property
     def tokens(self) -> int:
@@ -59,8 +58,8 @@ class Batch:
 
     def to(self: B, device: torch.device | str) -> B:
         """The same batch on `device`."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
-        return type(self)(**moved)
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "idle"}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,61 +112,6 @@ class Pieces:
         ids: Ints = self._tokens[at].astype(np.int64)
         ids[ends - lengths], ids[ends - 1] = BOS, EOS
         return ids
-
-
-@dataclass(frozen=True)
-class Masking:
-    """Which tokens are chosen for prediction and what is shown in their place (A 2.4).
-
-    In each sequence a share `rate` of the tokens is chosen, up or down to a whole number by chance, so that the expected
-    share is exact and short utterances are seldom left without any. Of the chosen, 80 % become `mask_id`, 10 % another
-    token, 10 % stay. Specials are never chosen.
-    """
-
-    rate: float
-    vocab_size: int
-    mask_id: int = MASK
-    specials: int = SPECIALS
-
-    def apply(self, ids_T: Ints, lengths_B: Ints, indices_B: Ints, *, seed: int, epoch: int) -> tuple[Ints, Ints]:
-        """Ids with masks in them, and the places chosen, in order. Depends on each sequence's index, not on its batch."""
-        sequence_T = np.repeat(np.arange(len(lengths_B)), lengths_B)
-        position_T = np.arange(len(ids_T)) - np.repeat(np.cumsum(lengths_B) - lengths_B, lengths_B)
-        draws = _Draws(seed, epoch)
-        plain_T = ids_T >= self.specials
-        score_T = np.where(plain_T, draws(0, indices_B[sequence_T], position_T), 2.0)
-        wanted_B = np.bincount(sequence_T, weights=plain_T, minlength=len(lengths_B)) * self.rate
-        count_B = np.floor(wanted_B + draws(1, indices_B, np.zeros_like(indices_B)))
-        order_T = np.lexsort((score_T, sequence_T))  # inside each sequence the best scores first; sequences stay in place
-        chosen_M = np.sort(order_T[position_T < count_B[sequence_T]])
-        shown_T = ids_T.copy()
-        fate_M = draws(2, indices_B[sequence_T[chosen_M]], position_T[chosen_M])
-        random_M = draws(3, indices_B[sequence_T[chosen_M]], position_T[chosen_M])
-        drawn_M = self.specials + (random_M * (self.vocab_size - self.specials)).astype(np.int64)
-        shown_T[chosen_M] = np.where(fate_M < 0.8, self.mask_id, np.where(fate_M < 0.9, drawn_M, ids_T[chosen_M]))
-        return shown_T, chosen_M
-
-
-class _Draws:
-    """Uniform numbers in [0, 1) that depend on nothing but seed, epoch and counters: splitmix64 over each in turn."""
-
-    def __init__(self, seed: int, epoch: int) -> None:
-        start = np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)
-        self._key = _mix(_mix(start) + np.array([epoch], np.uint64))
-
-    def __call__(self, stream: int, first: Ints, second: Ints) -> npt.NDArray[np.float64]:
-        state = _mix(self._key + np.array([stream], np.uint64))
-        for counter in (first, second):
-            state = _mix(state + counter.astype(np.uint64))
-        return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """One step of splitmix64 (Steele, Lea, Flood 2014): every bit of the input reaches every bit of the output."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 class MaskedSequences:
@@ -264,13 +208,17 @@ def batches(
     costs: Ints | None = None,
     bucketed: bool = True,
     parts: int = 1,
+    rank: int = 0,
+    world: int = 1,
     start: int = 0,
 ) -> Iterator[tuple[B, ...]]:
-    """Without end, what each update learns from: `parts` micro-batches, together within `budget`.
+    """Without end, what each update learns from: `parts` micro-batches on each of `world` ranks, together within `budget`.
 
     Args:
-        budget: tokens of one update, or of whatever `costs` counts.
+        budget: tokens of one update over all ranks, or of whatever `costs` counts.
         bucketed: whether sequences of like length come together.
+        parts: micro-batches of one rank, fewer where there are too few sequences; on all ranks equally many, if need be idle.
+        rank, world: whose share is made, of how many.
         start: updates to pass over; only lengths are looked at to find the place, nothing is read.
     """
     costs = source.lengths if costs is None else costs
@@ -279,7 +227,12 @@ def batches(
         key = f"order/{seed}/{epoch}"
         for indices in one_epoch(costs, budget=budget, key=key, order_by=source.lengths if bucketed else None):
             if number >= start:
-                yield tuple(source.batch(part, epoch=epoch) for part in _parts(indices, source.lengths, parts))
+                runs = _parts(indices, source.lengths, parts * world)
+                share = -(-len(runs) // world)
+                made = [source.batch(run, epoch=epoch) for run in runs[rank * share : (rank + 1) * share]]
+                if len(made) < share:
+                    made += [replace(source.batch(runs[0], epoch=epoch), idle=True)] * (share - len(made))
+                yield tuple(made)
             number += 1
         epoch += 1
 

@@ -1,8 +1,9 @@
-"""Checkpoints: safetensors and JSON, written whole or not at all, verified when read. No pickle.
+"""Checkpoints: each rank writes its part as safetensors, beside the training; whole or not at all, verified when read. No pickle.
 
-A checkpoint is a directory `step-00000100` with `state.safetensors` (weights, optimizer, random generators) and
-`state.json` (step, facts, SHA-256 of the tensors). It is written under another name, synced and renamed. Only the last few
-are kept. Reading takes the newest that is whole and says which it passed over.
+A checkpoint is a directory `step-00000100` with the ranks' tensors (weights and optimizer states, by
+`torch.distributed.checkpoint`) and `state.json` (step, facts, SHA-256 of every file). Tensors are copied, then written by a
+thread under another name, hashed, synced and renamed, while training goes on. Only the last few are kept. Reading takes the
+newest that is whole, says which it passed over, and fits any number of ranks.
 """
 
 from __future__ import annotations
@@ -12,23 +13,52 @@ import json
 import logging
 import os
 import shutil
+import threading
+import warnings
 from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save
 
-__all__ = ["Checkpoints", "capture", "restore"]
+from understudy.training.ranks import agree, barrier, ranks
+
+__all__ = ["Checkpoints", "Saved", "capture", "restore"]
 
 log = logging.getLogger(__name__)
-TENSORS, FACTS = "state.safetensors", "state.json"
+FACTS = "state.json"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A whole checkpoint on disk."""
+
+    path: Path
+    step: int
+    facts: dict[str, Any]
+
+    def shapes(self) -> dict[str, tuple[torch.Size, torch.dtype]]:
+        """Shape and type of every tensor, by name."""
+        found = HuggingFaceStorageReader(str(self.path)).read_metadata().state_dict_metadata
+        return {name: (of.size, of.properties.dtype) for name, of in found.items()}  # type: ignore[union-attr]
+
+    def load(self, into: Mapping[str, Tensor]) -> None:
+        """Fill the tensors of `into`, or the parts of them that this rank holds, in place. All ranks must ask."""
+        reader = HuggingFaceStorageReader(str(self.path))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+            load(dict(into), storage_reader=reader, no_dist=ranks().world == 1)
 
 
 class Checkpoints:
-    """The checkpoints in one directory.
+    """The checkpoints in one directory, which all ranks must see.
 
     Args:
         keep: how many of the newest stay.
@@ -36,41 +66,80 @@ class Checkpoints:
 
     def __init__(self, directory: Path, *, keep: int = 2) -> None:
         self._directory, self._keep = directory, keep
+        self._group = dist.new_group(backend="gloo") if dist.is_initialized() else None  # the thread's own, to talk by
+        self._written: Future[None] | None = None
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-        """Write the checkpoint of `step`. A kill at any moment leaves those before it as they were.
+    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Begin to write the checkpoint of `step`; returns once the tensors are copied. All ranks must call it.
 
-        Raises OSError where the disk is full or not writable.
+        A kill at any moment leaves those before it as they were. Raises OSError where the one before could not be written.
         """
-        final = self._directory / f"step-{step:08d}"
-        temporary = self._directory / f".{final.name}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        self.wait()
+        temporary = self._directory / f".step-{step:08d}.tmp"
+        if ranks().leads:
+            for stale in self._directory.glob(".step-*.tmp"):
+                shutil.rmtree(stale, ignore_errors=True)
+            temporary.mkdir(parents=True)
+        barrier()
+        uploaded = async_save(
+            # What is to be written must not change under the writer's hands; it copies only what is not on the CPU yet.
+            {name: t.detach() if t.is_cuda else t.detach().clone() for name, t in tensors.items()},
+            storage_writer=HuggingFaceStorageWriter(str(temporary), save_distributed=True),
+            process_group=self._group,
+            no_dist=self._group is None,
+        )
+        self._written = Future()
+        record = json.loads(json.dumps({"step": step, "facts": facts}))  # a copy, for the same reason
+        args = (self._written, cast("Future[Any]", uploaded), temporary, record)
+        threading.Thread(target=self._finish, args=args, name="checkpoint").start()
+
+    def wait(self) -> None:
+        """Until the last checkpoint is on disk. Raises OSError where it could not be written."""
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
+
+    def _finish(self, written: Future[None], uploaded: Future[Any], temporary: Path, record: dict[str, Any]) -> None:
         try:
-            # A copy on the CPU each: safetensors wants memory of its own for every tensor.
-            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary / TENSORS)
-        except SafetensorError as error:
-            raise OSError(f"the checkpoint could not be written: {error}") from error
-        record = {"step": step, "facts": dict(facts), "sha256": _sha256(temporary / TENSORS)}
+            uploaded.result()  # of all ranks
+            if ranks().leads:
+                self._rename(temporary, record)
+        except BaseException as error:
+            failed = error if isinstance(error, OSError) else OSError(f"the checkpoint could not be written: {error}")
+            written.set_exception(failed)
+        else:
+            written.set_result(None)
+
+    def _rename(self, temporary: Path, record: dict[str, Any]) -> None:
+        files = sorted(temporary.iterdir())
+        record = {**record, "sha256": {file.name: _sha256(file) for file in files}}
         (temporary / FACTS).write_text(json.dumps(record), encoding="utf-8")
-        for path in (temporary / TENSORS, temporary / FACTS, temporary):
+        for path in (*files, temporary / FACTS, temporary):
             _sync(path)
+        final = self._directory / temporary.name.removeprefix(".").removesuffix(".tmp")
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
         _sync(self._directory)
         for old in self._steps()[: -self._keep]:
             shutil.rmtree(old, ignore_errors=True)
-        return final
 
-    def newest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
-        """Step, tensors and facts of the newest whole checkpoint, or None where there is none."""
+    def newest(self) -> Saved | None:
+        """The newest whole checkpoint, the same on all ranks, or None where there is none."""
+        found = self._newest_whole() if ranks().leads else None
+        step = agree(-1 if found is None else found.step)
+        if step < 0 or found is not None:
+            return found
+        path = self._directory / f"step-{step:08d}"
+        return Saved(path, step, json.loads((path / FACTS).read_bytes())["facts"])
+
+    def _newest_whole(self) -> Saved | None:
         for path in reversed(self._steps()):
             try:
                 record = json.loads((path / FACTS).read_bytes())
-                if _sha256(path / TENSORS) != record["sha256"]:
+                if any(_sha256(path / name) != digest for name, digest in record["sha256"].items()):
                     raise ValueError("its tensors were altered or truncated")
-                return record["step"], load_file(path / TENSORS), record["facts"]
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+                return Saved(path, record["step"], record["facts"])
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("passing over the damaged checkpoint %s: %s", path, error)
         return None
 
@@ -79,29 +148,32 @@ class Checkpoints:
 
 
 def capture(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Everything that the next update depends on, as named tensors: weights, optimizer states, random generators."""
+    """Every tensor that the next update depends on, by name: weights and optimizer states. (Dice are computed, not stored.)"""
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     for name, weight in _named(model, optimizer).items():
         for key, value in optimizer.state.get(weight, {}).items():
             tensors[f"optimizer.{name}.{key}"] = torch.as_tensor(value)
-    tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
     return tensors
 
 
-def restore(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """The inverse of `capture`, into a model and an optimizer of the same make."""
-    model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+def restore(saved: Saved, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """The inverse of `capture`, into a model and an optimizer of the same make, on any number of ranks."""
+    into = {f"model.{name}": t for name, t in model.state_dict().items()}
+    shapes = saved.shapes()
     for name, weight in _named(model, optimizer).items():
         prefix = f"optimizer.{name}."
-        state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        state = {key: t for key, t in state.items() if "." not in key}
-        # Counters stay where the optimizer made them; moments stand beside their weight.
-        optimizer.state[weight] = {key: t.to(weight.device) if t.ndim or weight.is_cuda else t for key, t in state.items()}
-    torch.set_rng_state(tensors["random.cpu"])
-    if torch.cuda.is_available() and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+        state: dict[str, Tensor] = {}
+        for full, (size, dtype) in shapes.items():
+            key = full.removeprefix(prefix)
+            if not full.startswith(prefix) or "." in key:
+                continue
+            # Moments stand beside their weight, in parts where it is; counters where the optimizer makes them.
+            alike = size == weight.shape and len(size)
+            device = weight.device if weight.is_cuda else None
+            state[key] = torch.zeros_like(weight, dtype=dtype) if alike else torch.zeros(size, dtype=dtype, device=device)
+            into[full] = state[key]
+        optimizer.state[weight] = state
+    saved.load(into)
 
 
 def _named(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -12,11 +12,23 @@ from understudy.artifact import Artifact, Draft
 from understudy.config import Config, EncoderRef, ShardsRef
 from understudy.errors import RecipeError
 from understudy.model.encoder import MaskedLM
-from understudy.model.folder import load_encoder
 from understudy.training.loop import Convergence, Outcome, train
-from understudy.training.masked import Corpus, Machine, MaskedConfig, finish, same_vocabulary, start_model, summary, validator
+from understudy.training.machine import Machine
+from understudy.training.masked import (
+    Corpus,
+    MaskedConfig,
+    finish,
+    open_model,
+    rebuilt,
+    same_vocabulary,
+    start_model,
+    summary,
+    validator,
+)
 from understudy.training.objectives import Distillation
 from understudy.training.optim import OptimConfig, build
+from understudy.training.parallel import Fill, in_parts, whole_state
+from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 
 __all__ = ["DistillConfig", "TeacherConfig", "run"]
@@ -67,17 +79,18 @@ def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
     Raises ArtifactError where tokenizers differ, RecipeError where the layer map does not fit, TrainingError where a loss is
     not finite or there is no data.
     """
-    torch.manual_seed(seed)
-    student = start_model(config, inputs, seed=seed)
+    student, _ = start_model(config, inputs, seed=seed)
     logs = {}
     turns = []
     for number, turn in enumerate(config.teachers):
         same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[turn.data or config.data])
-        teacher = load_encoder(inputs[turn.use].path)
+        teacher, fills = open_model(inputs[turn.use], parted=in_parts(config.parallel))
         check_layers(config, student, teacher)
         scratch = draft.scratch / f"turn-{number}"
-        outcome, machine = _turn(config, turn, inputs, draft, student, teacher, number=number, seed=seed)
+        outcome, machine = _turn(config, turn, inputs, draft, student, teacher, fills=fills, number=number, seed=seed)
         turns.append({"teacher": str(turn.use), **summary(outcome, student, machine)})
+        if ranks().world > 1:  # a sharded student cannot be sharded again, so the next turn begins with a whole one
+            student = rebuilt(student.config, whole_state(student, everywhere=True))
         logs["log.jsonl" if len(config.teachers) == 1 else f"log-{number}.jsonl"] = scratch / "log.jsonl"
     draft.metrics.update({key: value for key, value in turns[-1].items() if key != "teacher"})
     draft.metrics["turns"] = turns
@@ -92,10 +105,14 @@ def _turn(
     student: MaskedLM,
     teacher: MaskedLM,
     *,
+    fills: Sequence[Fill],
     number: int,
     seed: int,
 ) -> tuple[Outcome, Machine]:
     """One teacher's turn; one that was finished before is only loaded."""
+    # Each turn draws its own order, masks and projections.
+    turn_seed = seed + 7919 * number
+    torch.manual_seed(turn_seed)
     optim, schedule = turn.optimizer or config.optimizer, turn.schedule or config.schedule
     objective = Distillation(
         student,
@@ -106,17 +123,10 @@ def _turn(
         temperature=config.temperature,
         layer_map=config.layer_map,
     )
-    machine = Machine.prepare(objective, config.precision, config.compile)
+    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills)
     length = min(config.max_length or student.config.max_length, student.config.max_length, teacher.config.max_length)
-    # Each turn draws its own order and masks.
-    turn_seed = seed + 7919 * number
-    corpus = Corpus.open(
-        inputs[turn.data or config.data],
-        max_length=length,
-        mask_rate=config.mask_rate,
-        seed=turn_seed,
-        device=machine.device,
-    )
+    shards, tokenizer = inputs[turn.data or config.data], inputs[config.tokenizer]
+    corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=turn_seed, device=machine.device)
     outcome = train(
         objective,
         corpus.stream(config, turn_seed),
@@ -127,6 +137,9 @@ def _turn(
         scratch=draft.scratch / f"turn-{number}",
         autocast=machine.autocast,
         clip=optim.clip,
+        seed=turn_seed,
+        scale=machine.scale,
+        languages=corpus.languages,
         validate=validator(objective, corpus, config, machine),
         eval_every=config.eval_every,
         save_every=config.save_every,

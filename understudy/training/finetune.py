@@ -25,12 +25,17 @@ from understudy.runtime.decode import Labels
 from understudy.runtime.encode import encode
 from understudy.tokenizer import Tokenizer
 from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, batches, one_epoch
-from understudy.training.loop import Metrics, Outcome, copy_log, evaluate, train
-from understudy.training.masked import Machine, set_dropout, vocabulary
+from understudy.training.journal import copy_log
+from understudy.training.loop import Outcome, train
+from understudy.training.machine import Machine
+from understudy.training.masked import set_dropout, vocabulary
 from understudy.training.objectives import Understanding
 from understudy.training.optim import OptimConfig, build
+from understudy.training.parallel import ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
+from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
+from understudy.training.tally import Metrics, evaluate
 
 __all__ = ["FinetuneConfig", "budgeted", "hold_out", "number", "run"]
 
@@ -49,6 +54,7 @@ class FinetuneConfig(StageConfig):
     epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
     max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
+    parallel: see `parallel.ParallelConfig`.
     spoken, lower: how typed text is made ready, in training and ever after.
     """
 
@@ -82,6 +88,7 @@ class FinetuneConfig(StageConfig):
     lower: bool = False
     precision: Precision = "auto"
     compile: Compile = "auto"
+    parallel: ParallelConfig = ParallelConfig()
     save_every: int = Field(default=500, gt=0)
 
     @model_validator(mode="after")
@@ -110,7 +117,6 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
 
     Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from.
     """
-    torch.manual_seed(seed)
     source = inputs[config.encoder or str(config.tokenizer)]
     encoder = _encoder(config, source, seed)
     labels = Labels.load(inputs[config.data].path / "labels.json")
@@ -127,7 +133,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     generator = torch.Generator().manual_seed(seed)
     nlu = NLU(encoder, len(labels.intents), len(labels.tags), generator=generator, **heads)  # type: ignore[arg-type]
     objective = Understanding(nlu, smoothing=config.smoothing, frozen=config.mode == "frozen")
-    machine = Machine.prepare(objective, config.precision, config.compile)
+    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel)
     per_epoch = math.ceil(len(learned) / config.batch)
     total = config.steps or max(1, round(config.epochs * per_epoch))
     outcome = train(
@@ -140,6 +146,8 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         scratch=draft.scratch,
         autocast=machine.autocast,
         clip=config.clip,
+        seed=seed,
+        scale=machine.scale,
         validate=_validator(objective, held, machine) if aside else None,
         eval_every=per_epoch,
         save_every=config.save_every,
@@ -147,7 +155,10 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     )
     draft.metrics.update(_summary(outcome, nlu, machine, best=config.select == "best"))
     draft.metrics.update(utterances=len(learned), held_out=len(aside))
-    save_nlu(nlu.float().eval(), labels, draft.path, source.path, **ready)
+    state = whole_state(nlu)
+    if not ranks().leads:
+        return
+    save_nlu(nlu, labels, draft.path, source.path, state=state, **ready)
     copy_log(draft.scratch / "log.jsonl", draft.path / "log.jsonl")
     draft.tokenizer = vocabulary(source)
 
@@ -256,7 +267,10 @@ def _stream(
     ones = np.ones_like(sequences.lengths)
 
     def following(start: int) -> Iterator[tuple[LabelledBatch, ...]]:
-        made = batches(sequences, budget=batch, seed=seed, costs=ones, bucketed=False, start=start)
+        here = ranks()
+        made = batches(
+            sequences, budget=batch, seed=seed, costs=ones, bucketed=False, rank=here.rank, world=here.world, start=start
+        )
         return (tuple(part.to(machine.device) for part in parts) for parts in made)
 
     return following
@@ -281,9 +295,9 @@ def accuracy(objective: Understanding, prepared: Sequence[LabelledBatch], machin
     total = np.zeros(3)
     for batch in prepared:
         with machine.autocast():
-            intents_BI, tags_TS = objective.nlu(batch.ids_T, batch.layout)
+            intents_BI, tags_WS = objective.scores(batch)
         intent_B = intents_BI.argmax(-1) == batch.intents_B
-        tag_W = tags_TS.index_select(0, batch.firsts_W).argmax(-1) == batch.tags_W
+        tag_W = tags_WS.argmax(-1) == batch.tags_W
         wrong_B = torch.zeros_like(batch.intents_B).index_add_(0, batch.layout.sequences_T[batch.firsts_W], (~tag_W).long())
         right += [int(intent_B.sum()), int(tag_W.sum()), int((intent_B & (wrong_B == 0)).sum())]
         total += [len(intent_B), len(tag_W), len(intent_B)]

@@ -18,17 +18,24 @@ from understudy.config import EncoderRef, ShardsRef, StageConfig, TokenizerRef
 from understudy.corpus.order import Permutation
 from understudy.corpus.tokenset import Split, TokenSet
 from understudy.errors import ArtifactError, TrainingError
-from understudy.model.encoder import Attention, MaskedLM
-from understudy.model.folder import load_encoder, save_encoder
+from understudy.model.encoder import Attention, EncoderConfig, MaskedLM, initialise
+from understudy.model.folder import fill_named, load_encoder, read_config, read_weights, save_encoder
 from understudy.model.presets import Shape, shape
-from understudy.training.batches import MaskedBatch, MaskedSequences, Masking, Pieces, batches, one_epoch
-from understudy.training.loop import Metrics, Outcome, copy_log, evaluate
+from understudy.tokenizer import Tokenizer
+from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, batches, one_epoch
+from understudy.training.journal import copy_log
+from understudy.training.loop import Outcome
+from understudy.training.machine import Machine
+from understudy.training.masking import Masking
 from understudy.training.objectives import Objective
 from understudy.training.optim import OptimConfig
-from understudy.training.precision import Compile, Precision, autocast, compile_blocks, default_device, keep_memory, resolve
+from understudy.training.parallel import Fill, ParallelConfig, whole_state
+from understudy.training.precision import Compile, Precision
+from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
+from understudy.training.tally import Metrics, evaluate
 
-__all__ = ["Corpus", "MaskedConfig", "finish", "same_vocabulary", "start_model", "summary"]
+__all__ = ["Corpus", "MaskedConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "summary", "validator"]
 
 log = logging.getLogger(__name__)
 VALID_RATE = 0.15  # and as many of them, whatever the run trains with
@@ -42,8 +49,9 @@ class MaskedConfig(StageConfig):
     model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from.
     steps: updates. batch_tokens: tokens of one update, taken in `accumulate` micro-batches.
     max_length: longer sequences are cut into pieces of it; the encoder's own by default.
-    mask_rate: share of tokens chosen for prediction.
+    mask_rate: share of tokens chosen for prediction; with `whole_words` of words, each with all its pieces.
     dropout: in place of the encoder's own, hidden and attention.
+    parallel: see `parallel.ParallelConfig`.
     eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
     """
 
@@ -58,9 +66,11 @@ class MaskedConfig(StageConfig):
     optimizer: OptimConfig = OptimConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     mask_rate: float = Field(default=0.15, gt=0, lt=1)
+    whole_words: bool = False
     dropout: float | None = Field(default=None, ge=0, lt=1)
     precision: Precision = "auto"
     compile: Compile = "auto"
+    parallel: ParallelConfig = ParallelConfig()
     eval_every: int = Field(default=1000, gt=0)
     eval_tokens: int = Field(default=65536, gt=0)
     save_every: int = Field(default=500, gt=0)
@@ -85,7 +95,9 @@ class Corpus:
     device: torch.device
 
     @classmethod
-    def open(cls, shards: Artifact, *, max_length: int, mask_rate: float, seed: int, device: torch.device) -> Corpus:
+    def open(
+        cls, shards: Artifact, tokenizer: Artifact, config: MaskedConfig, *, max_length: int, seed: int, device: torch.device
+    ) -> Corpus:
         """Raises TrainingError where there is nothing to learn from."""
         splits: tuple[Split, Split] = ("train", "valid")
         sets = {name: TokenSet.open(shards.path, name) for name in splits}
@@ -93,7 +105,8 @@ class Corpus:
             raise TrainingError("there is nothing to learn from", where=shards.path, got="no training sequences")
         size = sets["train"].vocab_size
         pieces = {name: Pieces(tokens, max_length=max_length) for name, tokens in sets.items()}
-        train = MaskedSequences(pieces["train"], Masking(mask_rate, size), seed=seed)
+        begins_V = Tokenizer.load(tokenizer.path).begins_V if config.whole_words else None
+        train = MaskedSequences(pieces["train"], Masking(config.mask_rate, size, begins_V=begins_V), seed=seed)
         valid = MaskedSequences(pieces["valid"], Masking(VALID_RATE, size), seed=VALID_SEED)
         return cls(train, valid, tuple(sets["train"].languages), device)
 
@@ -101,7 +114,16 @@ class Corpus:
         """The training batches that follow a given number of updates."""
 
         def following(start: int) -> Iterator[tuple[MaskedBatch, ...]]:
-            made = batches(self.train, budget=config.batch_tokens, seed=seed, parts=config.accumulate, start=start)
+            here = ranks()
+            made = batches(
+                self.train,
+                budget=config.batch_tokens,
+                seed=seed,
+                parts=config.accumulate,
+                rank=here.rank,
+                world=here.world,
+                start=start,
+            )
             return (tuple(part.to(self.device) for part in parts) for parts in made)
 
         return following
@@ -115,29 +137,6 @@ class Corpus:
         lengths = self.valid.lengths[chosen]
         cut = one_epoch(lengths, budget=budget, key="validation", order_by=lengths)
         return [self.valid.batch(chosen[part], epoch=0).to(self.device) for part in cut]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where and how a stage computes."""
-
-    device: torch.device
-    precision: str
-    compiled: bool
-
-    @classmethod
-    def prepare(cls, objective: Objective, precision: Precision, compile_: Compile) -> Machine:
-        """Moves the objective to the device and compiles its blocks where that is wanted and possible."""
-        keep_memory()
-        device = default_device()
-        resolved = resolve(precision, device)
-        objective.to(device)
-        compiled = [compile_blocks(blocks, compile_) for blocks in objective.blocks()]
-        return cls(device, resolved, all(compiled))
-
-    @property
-    def autocast(self) -> Callable[[], Any]:
-        return autocast("bf16" if self.precision == "bf16" else "fp32", self.device)
 
 
 def vocabulary(artifact: Artifact) -> str | None:
@@ -159,20 +158,38 @@ def same_vocabulary(tokenizer: Artifact, *others: Artifact) -> None:
             )
 
 
-def start_model(config: MaskedConfig, inputs: Mapping[str, Artifact], *, seed: int) -> MaskedLM:
-    """A new encoder, its weights drawn from `seed`, or the one to go on from. Checks that tokenizers agree."""
+def start_model(
+    config: MaskedConfig, inputs: Mapping[str, Artifact], *, seed: int, parted: bool = False
+) -> tuple[MaskedLM, list[Fill]]:
+    """A new encoder, its weights drawn from `seed`, or the one to go on from.
+
+    `parted`, it stands on the meta device and comes with what fills it, part by part, once it is sharded, so that no process
+    ever holds it whole. Checks that tokenizers agree.
+    """
     tokenizer, shards = inputs[config.tokenizer], inputs[config.data]
     same_vocabulary(tokenizer, shards)
     if config.init is not None:
         same_vocabulary(tokenizer, inputs[config.init])
-        model = load_encoder(inputs[config.init].path)
+        model, fills = open_model(inputs[config.init], parted=parted)
     else:
         assert config.model is not None
         size = TokenSet.open(shards.path, "train").vocab_size
-        model = MaskedLM(shape(config.model, size), generator=torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        with torch.device("meta" if parted else "cpu"):
+            model = MaskedLM(shape(config.model, size), generator=generator)
+        fills = [lambda put: initialise(model, generator=generator, put=put)] if parted else []
     if config.dropout is not None:
         set_dropout(model, config.dropout)
-    return model
+    return model, fills
+
+
+def open_model(encoder: Artifact, *, parted: bool) -> tuple[MaskedLM, list[Fill]]:
+    """The encoder of an artifact; `parted`, on the meta device with what fills it."""
+    if not parted:
+        return load_encoder(encoder.path), []
+    with torch.device("meta"):
+        model = MaskedLM(read_config(encoder.path))
+    return model, [lambda put: fill_named(model, read_weights(encoder.path), where=encoder.path, put=put)]
 
 
 def set_dropout(model: torch.nn.Module, rate: float) -> None:
@@ -217,9 +234,20 @@ def summary(outcome: Outcome, model: MaskedLM, machine: Machine) -> dict[str, An
     return found
 
 
+def rebuilt(config: EncoderConfig, state: Mapping[str, torch.Tensor]) -> MaskedLM:
+    """An encoder on the CPU, of gathered weights."""
+    with torch.device("meta"):
+        model = MaskedLM(config)
+    model.load_state_dict(state, assign=True)
+    return model.requires_grad_()
+
+
 def finish(model: MaskedLM, tokenizer: Artifact, draft: Draft, logs: Mapping[str, Path]) -> None:
-    """Write the encoder, its tokenizer and the logs of its training."""
-    save_encoder(model.float().eval(), draft.path, tokenizer.path)
+    """Write the encoder, its tokenizer and the logs of its training. All ranks must call it; the leader writes."""
+    state = whole_state(model)
+    if not ranks().leads:
+        return
+    save_encoder(model, draft.path, tokenizer.path, state=state)
     for name, path in logs.items():
         copy_log(path, draft.path / name)
     draft.tokenizer = vocabulary(tokenizer)

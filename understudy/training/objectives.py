@@ -7,8 +7,8 @@ Shapes: B sequences, T packed tokens, M masked positions, W words, D width of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +26,10 @@ class Objective(nn.Module):
     """Base of all objectives: `forward(batch)` gives the parts of the loss, `counts(batch)` their counts beforehand.
 
     Counts are needed before the first backward pass of an update: sums over micro-batches (and machines) are divided once,
-    by the count of the whole update.
+    by the count of the whole update. asked: names of further methods that run the model.
     """
+
+    asked: ClassVar[tuple[str, ...]] = ()
 
     def counts(self, batch: Any) -> dict[str, int]:
         raise NotImplementedError
@@ -36,8 +38,12 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def blocks(self) -> Iterator[nn.ModuleList]:
-        """The stacks of equal blocks inside, for whoever compiles or shards them."""
+        """The stacks of equal blocks that are learned, for whoever checkpoints, compiles or shards them."""
         raise NotImplementedError
+
+    def beside(self) -> Iterator[MaskedLM]:
+        """Models that are listened to and not learned; none in most objectives."""
+        yield from ()
 
 
 class MaskedLanguageModelling(Objective):
@@ -63,8 +69,8 @@ class Distillation(Objective):
     """Masked language modelling, soft cross-entropy against a teacher, and hidden-layer matching, each with a weight (A 2.6).
 
     Args:
-        student, teacher: of one vocabulary. The teacher is never trained, saved or sharded with the student: it is held
-            outside the module's parts, so move it to its device beforehand.
+        student, teacher: of one vocabulary. The teacher is never trained or saved: it is held outside the module's parts, and
+            `beside` names it to whoever moves, compiles or shards it.
         mlm, soft, hidden: weights. The soft loss is also multiplied by temperature squared, so that its gradient's size
             does not depend on the temperature (Hinton et al. 2015).
         layer_map: the teacher's layer (from 0) for each of the student's; by default evenly spread, last to last.
@@ -134,7 +140,9 @@ class Distillation(Objective):
 
     def blocks(self) -> Iterator[nn.ModuleList]:
         yield self.student.encoder.blocks
-        yield self.teacher.encoder.blocks
+
+    def beside(self) -> Iterator[MaskedLM]:
+        yield self.teacher
 
 
 class Understanding(Objective):
@@ -145,6 +153,8 @@ class Understanding(Objective):
         smoothing: label smoothing of both.
         frozen: whether the encoder stays as it is (A 3.2) and only the heads learn.
     """
+
+    asked = ("scores",)
 
     def __init__(
         self, nlu: NLU, *, intent: float = 1.0, slots: float = 1.0, smoothing: float = 0.0, frozen: bool = False
@@ -166,10 +176,15 @@ class Understanding(Objective):
         return {"intent": batch.intents_B.numel(), "slots": batch.tags_W.numel()}
 
     def forward(self, batch: LabelledBatch) -> dict[str, Part]:
-        intents_BI, tags_TS = self.nlu(batch.ids_T, batch.layout)
+        intents_BI, tags_WS = self.scores(batch)
         intent = label_cross_entropy(intents_BI, batch.intents_B, smoothing=self.smoothing)
-        slots = label_cross_entropy(tags_TS.index_select(0, batch.firsts_W), batch.tags_W, smoothing=self.smoothing)
+        slots = label_cross_entropy(tags_WS, batch.tags_W, smoothing=self.smoothing)
         return {"intent": Part(*intent, self.weights["intent"]), "slots": Part(*slots, self.weights["slots"])}
+
+    def scores(self, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
+        """Intent logits (B, I) of each utterance and slot logits (W, S) of each word."""
+        intents_BI, tags_TS = self.nlu(batch.ids_T, batch.layout)
+        return intents_BI, tags_TS.index_select(0, batch.firsts_W)
 
     def blocks(self) -> Iterator[nn.ModuleList]:
         yield self.nlu.encoder.blocks
@@ -180,10 +195,10 @@ def even_layers(student: int, teacher: int) -> tuple[int, ...]:
     return tuple(max(0, round((layer + 1) * teacher / student) - 1) for layer in range(student))
 
 
-def sum_counts(objective: Objective, parts: Sequence[Batch]) -> Mapping[str, int]:
-    """Counts of an update's micro-batches together."""
-    each = [objective.counts(batch) for batch in parts]
-    return {name: sum(counts[name] for counts in each) for name in each[0]}
+def sum_counts(objective: Objective, parts: Sequence[Batch]) -> dict[str, int]:
+    """Counts of an update's micro-batches together, idle ones apart, and their "tokens"."""
+    each = [objective.counts(batch) | {"tokens": batch.tokens} for batch in parts]
+    return {name: sum(c[name] for c, batch in zip(each, parts, strict=True) if not batch.idle) for name in each[0]}
 
 
 def _decoder(model: MaskedLM, h_TD: Tensor, batch: MaskedBatch) -> Decoder:

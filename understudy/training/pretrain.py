@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
-
 from understudy.artifact import Artifact, Draft
 from understudy.training.loop import train
-from understudy.training.masked import Corpus, Machine, MaskedConfig, finish, start_model, summary, validator
+from understudy.training.machine import Machine
+from understudy.training.masked import Corpus, MaskedConfig, finish, start_model, summary, validator
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import build
+from understudy.training.parallel import in_parts
 
 __all__ = ["PretrainConfig", "run"]
 
@@ -30,12 +30,13 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
 
     Raises ArtifactError where tokenizers differ, TrainingError where a loss is not finite or there is no data.
     """
-    torch.manual_seed(seed)
-    model = start_model(config, inputs, seed=seed)
+    model, fills = start_model(config, inputs, seed=seed, parted=in_parts(config.parallel))
     objective = MaskedLanguageModelling(model)
-    machine = Machine.prepare(objective, config.precision, config.compile)
+    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills)
     length = min(config.max_length or model.config.max_length, model.config.max_length)
-    corpus = Corpus.open(inputs[config.data], max_length=length, mask_rate=config.mask_rate, seed=seed, device=machine.device)
+    corpus = Corpus.open(
+        inputs[config.data], inputs[config.tokenizer], config, max_length=length, seed=seed, device=machine.device
+    )
     outcome = train(
         objective,
         corpus.stream(config, seed),
@@ -46,6 +47,9 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         scratch=draft.scratch,
         autocast=machine.autocast,
         clip=config.optimizer.clip,
+        seed=seed,
+        scale=machine.scale,
+        languages=corpus.languages,
         validate=validator(objective, corpus, config, machine),
         eval_every=config.eval_every,
         save_every=config.save_every,

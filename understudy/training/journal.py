@@ -1,0 +1,79 @@
+"""What a run writes down of every update and evaluation: `log.jsonl`, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.training.ranks import ranks
+
+if TYPE_CHECKING:
+    from understudy.training.loop import Step
+
+__all__ = ["Journal", "copy_log"]
+
+
+class Journal:
+    """`log.jsonl`, which the leader writes; after a resume, lines of updates that are made again are dropped first."""
+
+    def __init__(self, path: Path, *, after: int) -> None:
+        self._file = None
+        if not ranks().leads:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                kept += [line] if json.loads(line)["step"] <= after else []
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a killed process
+        fresh = path.with_suffix(".tmp")
+        fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        fresh.replace(path)  # a kill in between leaves the old lines
+        self._file = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def step(self, step: Step) -> None:
+        """One update."""
+        self.line(
+            {
+                "step": step.number,
+                "loss": _short(step.loss),
+                **{name: _short(value) for name, value in step.parts.items()},
+                "lr": step.lr,
+                "grad_norm": _short(step.grad_norm),
+                "tokens": step.tokens,
+                "seconds": round(step.seconds, 4),
+                **({"skipped": True} if step.skipped else {}),
+            }
+        )
+
+    def line(self, table: Mapping[str, Any]) -> None:
+        """Anything else, such as an evaluation."""
+        if self._file is not None:
+            self._file.write(json.dumps(table) + "\n")
+
+    def flush(self) -> None:
+        """To the operating system, before a checkpoint says that so much was done."""
+        if self._file is not None:
+            self._file.flush()
+
+
+def copy_log(source: Path, target: Path) -> None:
+    """A finished run's `log.jsonl` without its clock, so that equal runs make equal artifacts."""
+    lines = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+    kept = [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    target.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+
+def _short(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None

@@ -1,0 +1,75 @@
+"""Where and how a stage computes: device, precision, and how its objective is laid over both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from understudy.training.objectives import Objective
+from understudy.training.parallel import Fill, ParallelConfig, checkpoint_blocks, place, shard
+from understudy.training.precision import (
+    Compile,
+    LossScale,
+    Number,
+    Precision,
+    autocast,
+    compile_blocks,
+    default_device,
+    keep_memory,
+    resolve,
+)
+from understudy.training.tally import Autocast
+
+__all__ = ["Machine"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What `prepare` settled."""
+
+    device: torch.device
+    precision: Number
+    compiled: bool
+    scale: LossScale | None
+
+    @classmethod
+    def prepare(
+        cls,
+        objective: Objective,
+        precision: Precision,
+        compile_: Compile,
+        parallel: ParallelConfig,
+        *,
+        fills: Sequence[Fill] = (),
+    ) -> Machine:
+        """Checkpoints activations, compiles, shards and moves an objective to the device, in this order.
+
+        Args:
+            fills: for weights that stand on the meta device: what fills them once each rank holds its part.
+
+        Raises RecipeError where the precision, the compilation or the number of replicas cannot be had.
+        """
+        keep_memory()
+        device = default_device()
+        resolved = resolve(precision, device)
+        for stack in objective.blocks():
+            checkpoint_blocks(stack, parallel.checkpointing)
+        stacks = [*objective.blocks(), *(model.encoder.blocks for model in objective.beside())]
+        compiled = [compile_blocks(stack, compile_, device) for stack in stacks]
+        for module in (objective, *objective.beside()):
+            if not any(weight.is_meta for weight in module.parameters()):
+                module.to(device)
+        shard(objective, parallel, device)
+        for module in (objective, *objective.beside()):
+            if any(weight.is_meta for weight in module.parameters()):
+                module.to_empty(device="cpu" if parallel.offload else device)
+        for fill in fills:
+            fill(place)
+        return cls(device, resolved, all(compiled), LossScale() if resolved == "fp16" else None)
+
+    @property
+    def autocast(self) -> Autocast:
+        """Makes the context in which forward passes run."""
+        return autocast(self.precision, self.device)
