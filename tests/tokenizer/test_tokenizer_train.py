@@ -19,7 +19,9 @@ from understudy.config import parse
 from understudy.errors import DataError, RecipeError
 from understudy.text.words import UNSPACED, split
 from understudy.tokenizer import Tokenizer
-from understudy.tokenizer.train import Sample, TokenizerConfig, joyo_kanji, kana, sample_words, train_pieces
+from understudy.tokenizer.pieces import joyo_kanji, kana, train_pieces
+from understudy.tokenizer.sample import Sample, sample_words
+from understudy.tokenizer.train import TokenizerConfig
 
 Make = Callable[..., Artifact]
 
