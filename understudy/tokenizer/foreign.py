@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,19 @@ from understudy.tokenizer.runtime import FILE
 __all__ = ["Foreign", "file_of"]
 
 
-@dataclass(frozen=True, slots=True)
 class Foreign:
     """A tokenizer that normalises and cuts text in its own way.
 
-    `encode_texts`: ids of each text as it stands, without control symbols. `unk`: the id of its unknown piece, None where it
-    has none, as byte-level vocabularies. `size`: number of ids. `file`: where it was read from.
+    `unk`: the id of its unknown piece, None where it has none, as byte-level vocabularies. `size`: number of ids. `file`: where
+    it was read from.
     """
 
-    file: Path
-    size: int
-    unk: int | None
-    encode_texts: Callable[[Sequence[str]], list[list[int]]]
+    def __init__(self, file: Path, *, size: int, unk: int | None, encode: Callable[[list[str]], list[list[int]]]) -> None:
+        self.file, self.size, self.unk, self._encode = file, size, unk, encode
+
+    def encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text as it stands, without control symbols."""
+        return self._encode(list(texts))
 
     @classmethod
     def load(cls, path: Path | str) -> Foreign:
@@ -64,11 +64,7 @@ def _sentencepiece(file: Path, content: bytes) -> Foreign:
     if not size:
         raise DataError("the baseline is not a SentencePiece model", where=file, got=f"{len(content)} bytes without a piece")
 
-    def encode_texts(texts: Sequence[str]) -> list[list[int]]:
-        ids: list[list[int]] = processor.encode(list(texts))
-        return ids
-
-    return Foreign(file, size, processor.unk_id(), encode_texts)
+    return Foreign(file, size=size, unk=processor.unk_id(), encode=processor.encode)
 
 
 def _tokenizers(file: Path, content: bytes) -> Foreign:
@@ -82,9 +78,9 @@ def _tokenizers(file: Path, content: bytes) -> Foreign:
     backend.no_truncation()
     backend.no_padding()
 
-    def encode_texts(texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+    def encode(texts: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
 
     model: dict[str, Any] = json.loads(content)["model"]
     unk = model["unk_id"] if "unk_id" in model else backend.token_to_id(model["unk_token"]) if model.get("unk_token") else None
-    return Foreign(file, backend.get_vocab_size(), unk, encode_texts)
+    return Foreign(file, size=backend.get_vocab_size(), unk=unk, encode=encode)

@@ -20,8 +20,7 @@ class Measured(Protocol):
     @property
     def unk(self) -> int | None: ...
 
-    @property
-    def encode_texts(self) -> Any: ...
+    def encode_texts(self, texts: Sequence[str]) -> list[list[int]]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,9 @@ def _panel(axes: Axes, table: Mapping[str, Any], measure: str, label: str) -> No
         axes.plot(x, y, color=LANGUAGE, linewidth=0.9, marker="o" if len(x) == 1 else None, markersize=2.5)
         ends[lang] = y[-1]
     axes.plot(
-        x, [one["overall"][measure] for one in tried], color=OURS, linewidth=2.2, marker="o", markersize=4.5, label="all text"
+        x, [one["compared"][measure] for one in tried], color=OURS, linewidth=2.2, marker="o", markersize=4.5, label="all text"
     )
-    axes.axhline(baseline["overall"][measure], color=THEIRS, linewidth=1.6, linestyle="--", label="baseline, all text")
+    axes.axhline(baseline["compared"][measure], color=THEIRS, linewidth=1.6, linestyle="--", label="baseline, all text")
     if table["met"]:
         axes.axvline(table["chosen"], color=OURS, linewidth=1, linestyle=":", label=f"chosen: {table['chosen']:,}")
     axes.set_xscale("log")

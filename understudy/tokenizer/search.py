@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from understudy.tokenizer.pieces import Piece
 from understudy.tokenizer.plot import search_plot
 from understudy.tokenizer.runtime import Tokenizer
 
-__all__ = ["Search", "SearchConfig", "Tried", "grow", "sizes"]
+__all__ = ["Search", "SearchConfig", "Tried", "compared", "grow", "sizes", "within"]
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,12 @@ class Search:
 
 
 def _fits(overall: Fit, languages: Fits) -> dict[str, Any]:
-    return {"overall": overall.to_dict(), "languages": {lang: fit.to_dict() for lang, fit in languages.items()}}
+    ratio, unknown = compared(languages, languages)
+    return {
+        "compared": {"split_ratio": round(ratio, 4), "unk_portion": round(unknown, 4)},
+        "overall": overall.to_dict(),
+        "languages": {lang: fit.to_dict() for lang, fit in languages.items()},
+    }
 
 
 def sizes(config: SearchConfig, largest: int) -> list[int]:
@@ -130,27 +135,20 @@ def _sizes(config: SearchConfig, largest: int) -> Iterator[int]:
     yield largest
 
 
+def compared(fits: Fits, languages: Collection[str]) -> tuple[float, float]:
+    """Split-ratio and unk portion over some languages together, the ratio without those in which each character is a word."""
+    chosen = {lang: fits.get(lang, Fit()) for lang in languages}
+    spaced = [fit for lang, fit in chosen.items() if lang.split("-")[0] not in UNSPACED_LANGUAGES]
+    return sum(spaced, Fit()).split_ratio, sum(chosen.values(), Fit()).unk_portion
+
+
 def within(config: SearchConfig, ours: Fits, theirs: Fits) -> bool:
-    """Whether both measures are close enough: over all languages together, and with `every_language` in each.
-
-    Split-ratios are compared without languages in which every character is a word of ours.
-    """
-    groups = [list(theirs)] + ([[lang] for lang in theirs] if config.every_language else [])
-    return all(
-        _close(config, [ours[lang] for lang in group], [theirs[lang] for lang in group], spaced)
-        for group in groups
-        for spaced in [[lang.split("-")[0] not in UNSPACED_LANGUAGES for lang in group]]
-    )
-
-
-def _close(config: SearchConfig, ours: Sequence[Fit], theirs: Sequence[Fit], spaced: Sequence[bool]) -> bool:
-    def ratio(fits: Sequence[Fit]) -> float:
-        return sum((fit for fit, counts in zip(fits, spaced, strict=True) if counts), Fit()).split_ratio
-
-    return (
-        ratio(ours) <= ratio(theirs) * (1 + config.tolerance)
-        and sum(ours, Fit()).unk_portion <= sum(theirs, Fit()).unk_portion + config.unk_tolerance
-    )
+    """Whether both measures are close enough: over all languages together, and with `every_language` in each."""
+    for languages in [list(theirs), *([lang] for lang in theirs if config.every_language)]:
+        (ratio, unknown), (their_ratio, their_unknown) = compared(ours, languages), compared(theirs, languages)
+        if ratio > their_ratio * (1 + config.tolerance) or unknown > their_unknown + config.unk_tolerance:
+            return False
+    return True
 
 
 def grow(
@@ -166,7 +164,7 @@ def grow(
         raise DataError(
             "there is no held-out text to measure on", where=", ".join(map(str, held_out)), hint="Raise the corpus's 'valid'"
         )
-    log.info("baseline of %d ids: split-ratio %.3f, unk %.3f %%", baseline.size, overall.split_ratio, overall.unk_portion)
+    log.info("baseline of %d ids: split-ratio %.3f, unk portion %.3f %%", baseline.size, *compared(languages, languages))
     tried: list[Tried] = []
     for wanted in sizes(config, largest):
         started = time.monotonic()
@@ -175,7 +173,7 @@ def grow(
         fit, by_language = fit_file(tokenizer, held_out)
         enough = within(config, by_language, languages)
         tried.append(Tried(wanted, tokenizer.size, fit, by_language, time.monotonic() - started, enough))
-        log.info("%d ids: split-ratio %.3f, unk %.3f %%", tokenizer.size, fit.split_ratio, fit.unk_portion)
+        log.info("%d ids: split-ratio %.3f, unk portion %.3f %%", tokenizer.size, *compared(by_language, by_language))
         if enough or tokenizer.size < wanted:
             break
     if not tried[-1].within:
