@@ -3,43 +3,48 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from understudy.errors import RecipeError
 
-__all__ = ["available_memory", "counting_bytes", "require_for_counting", "require_for_training", "training_bytes"]
+__all__ = ["available_memory", "require_for_sample", "require_for_training", "sample_bytes", "training_bytes"]
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 MIB = 1 << 20
 
-# Measured with benchmarks/vocabulary.py and rounded up; docs/tokenizer.md has the figures.
-PER_COUNTED_WORD = 250  # bytes: the word and its count, as read and as normalised
-PER_CHARACTER = 220  # bytes: suffix array, candidate pieces and their trie inside SentencePiece
-PER_WORD = 150  # bytes: the word in SentencePiece, and its spelling
+# Measured and rounded up; docs/tokenizer.md has the figures.
+LEAST = 64 * MIB
+PER_SAMPLED = 36  # bytes per character of the sample: counting it and training on it, for text of several languages
+PER_OCCURRENCE = 24  # bytes per character of text inside SentencePiece, which lays out each word as often as it occurs
+PER_DISTINCT = 45  # bytes per UTF-8 byte of distinct words: the words, candidate pieces and where these occur
 
 
-def counting_bytes(words: int) -> int:
-    """Bytes that so many distinct words take while a sample is counted."""
-    return words * PER_COUNTED_WORD
+def sample_bytes(characters: int) -> int:
+    """Bytes that a vocabulary from a sample of so many characters takes, as far as can be told before it is read."""
+    return LEAST + characters * PER_SAMPLED
 
 
-def training_bytes(words: int, characters: int) -> int:
-    """Bytes SentencePiece's unigram training takes at most for so many distinct words of together so many characters.
+def training_bytes(counts: Mapping[str, int]) -> int:
+    """Bytes SentencePiece's unigram training takes at most for distinct words and their counts.
 
-    The size of the vocabulary plays no part: training begins with the same candidate pieces for every size.
+    The size of the vocabulary plays no part: training begins with the same candidate pieces for every size. SentencePiece
+    puts "▁" before each word and takes words that occur once twice.
     """
-    return words * PER_WORD + characters * PER_CHARACTER
+    laid_out = sum((len(word) + 1) * max(2, count) for word, count in counts.items())
+    distinct = sum(len(word.encode()) + len("▁".encode()) for word in counts)
+    return LEAST + laid_out * PER_OCCURRENCE + distinct * PER_DISTINCT
 
 
-def require_for_counting(words: int) -> None:
-    """Refuse to count up to `words` distinct words where they may not fit. Raises RecipeError with the estimate."""
-    _require(counting_bytes(words), f"counting up to {words:,} distinct words")
+def require_for_sample(characters: int) -> None:
+    """Refuse, before anything is read, a sample that would not fit. Raises RecipeError with the estimate."""
+    _require(sample_bytes(characters), f"a vocabulary from {characters:,} characters")
 
 
-def require_for_training(words: int, characters: int) -> None:
-    """Refuse to train on so many distinct words where it may not fit. Raises RecipeError with the estimate."""
-    _require(training_bytes(words, characters), f"training on {words:,} distinct words of {characters:,} characters")
+def require_for_training(counts: Mapping[str, int]) -> None:
+    """Refuse to train on words that would not fit. Raises RecipeError with the estimate."""
+    _require(training_bytes(counts), f"training on {len(counts):,} distinct words")
 
 
 def _require(needed: int, what: str) -> None:
@@ -48,7 +53,7 @@ def _require(needed: int, what: str) -> None:
         raise RecipeError(
             "the vocabulary's sample does not fit into memory",
             where="sample_characters",
-            got=f"{what} takes up to {_mib(needed)}, {_mib(available)} are available",
+            got=f"{what} takes about {_mib(needed)}, {_mib(available)} are available",
             hint="Lower sample_characters, or train where there is more memory",
         )
 

@@ -1,7 +1,7 @@
 """Words and their counts -> SentencePiece unigram -> pieces with scores (A 2.3).
 
-SentencePiece sees distinct words with their counts, already normalised and cut, so no piece can cross a word, and memory
-depends on the number of distinct words, not on the length of the sample. Characters of unspaced scripts are words by
+SentencePiece sees distinct words with their counts, already normalised and cut, so no piece can cross a word. Its memory grows
+with the length of the sample all the same (`understudy.tokenizer.memory`). Characters of unspaced scripts are words by
 themselves: they need no training, only a place in the vocabulary, and are added beside SentencePiece's pieces.
 """
 
@@ -12,7 +12,7 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from importlib import resources
 
 import sentencepiece
@@ -77,8 +77,8 @@ def train_pieces(
             wanted=f"at least {needed}: {len(singles)} kanji and kana, {len(letters_kept)} other characters, control symbols",
             hint="Raise vocab_size, lower character_coverage or set kanji = false",
         )
-    usable = sorted(word for word in sample.words if letters_kept.issuperset(word))
-    pieces = _unigram(usable, sample.words, letters_kept, vocab_size - fixed) if usable else _uniform({*letters_kept, SPACE})
+    usable = {word: count for word, count in sorted(sample.words.items()) if letters_kept.issuperset(word)}
+    pieces = _unigram(usable, letters_kept, vocab_size - fixed) if usable else _uniform({*letters_kept, SPACE})
     total = sum(sample.words.values()) + sum(sample.singles.values())
     floor = min(score for _, score in pieces)
     # Single characters never compete with other pieces, so their score is not learnt: it is their share of the words.
@@ -97,14 +97,14 @@ def _covering(counts: Counter[str], coverage: float) -> set[str]:
     return kept
 
 
-def _unigram(words: Sequence[str], counts: Counter[str], letters: Set[str], size: int) -> list[Piece]:
+def _unigram(words: Mapping[str, int], letters: Set[str], size: int) -> list[Piece]:
     """SentencePiece's unigram pieces with "▁" before each word; at most `size` (fewer where the words have no more)."""
-    memory.require_for_training(len(words), sum(map(len, words)))
+    memory.require_for_training(words)
     model = io.BytesIO()
 
     def lines() -> Iterator[str]:
-        for word in words:
-            yield f"{word}\t{counts[word]}"
+        for word, count in words.items():
+            yield f"{word}\t{count}"
 
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=lines(),

@@ -46,12 +46,12 @@ def sample_words(paths: Sequence[Path], *, characters_wanted: int, seed: int) ->
     """Words of an even sample of about so many characters of the corpus files, a row of count k being k rows.
 
     Each of a row's k copies is drawn with the same probability, so no more than a batch of rows is in memory. Words are
-    normalised as the tokenizer will. Raises DataError where there is no word at all, and RecipeError where the words of so
-    much text may not fit into memory.
+    normalised as the tokenizer will. Raises DataError where there is no word at all, and RecipeError, before it reads, where a
+    vocabulary from so much text would not fit into memory.
     """
     available = sum(characters(path) for path in paths)
     share = min(1.0, characters_wanted / available) if available else 0.0
-    memory.require_for_counting(min(DISTINCT_WORDS, int(available * share)))
+    memory.require_for_sample(int(available * share))
     raw: Counter[str] = Counter()
     seen, rarest, forgotten = 0, 1, 0
     with progress("tokenizer sample", sum(row_count(path) for path in paths)) as advance:

@@ -31,10 +31,10 @@ class TokenizerConfig(StageConfig):
 
     `corpus` or `corpora`: what to learn from. `vocab_size`: number of ids, control symbols included; where the text has fewer
     distinct pieces the tokenizer is smaller and its metrics say so. `search`: grow the vocabulary, up to `vocab_size`, until it
-    fits as well as another tokenizer. `sample_characters`: how much text is read, drawn evenly over the corpora.
-    `character_coverage`: share of the characters of the sample that get a piece. `byte_fallback`: spell unknown characters as
-    bytes instead of `<unk>` (takes 256 ids). `kanji`: guarantee the 2,136 Joyo kanji and all kana (takes about 2,300 ids).
-    `max_length`: the length transformers truncates to by default.
+    fits as well as another tokenizer. `sample_characters`: how much text is read, drawn evenly over the corpora; 100 million take
+    3 GB of memory. `character_coverage`: share of the characters of the sample that get a piece. `byte_fallback`: spell unknown
+    characters as bytes instead of `<unk>` (takes 256 ids). `kanji`: guarantee the 2,136 Joyo kanji and all kana (takes about
+    2,300 ids). `max_length`: the length transformers truncates to by default.
     """
 
     kind: Literal["tokenizer"] = "tokenizer"
@@ -42,7 +42,7 @@ class TokenizerConfig(StageConfig):
     corpora: tuple[CorpusRef, ...] = ()
     vocab_size: int = Field(ge=len(SPECIALS) + 1, le=4_000_000)
     search: SearchConfig | None = None
-    sample_characters: int = Field(default=100_000_000, ge=1)
+    sample_characters: int = Field(default=100_000_000, ge=1, le=1_500_000_000)  # SentencePiece counts them in 32 bits
     character_coverage: float = Field(default=0.9995, gt=0, le=1)
     byte_fallback: bool = False
     kanji: bool = True
