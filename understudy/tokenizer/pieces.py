@@ -34,7 +34,6 @@ STEP = 1 / 1024
 # Everyday forms of four Joyo kanji whose official forms lie outside the older character sets.
 VARIANTS = "叱填剥頬"
 _SINGLE = re.compile(f"[{UNSPACED}]")
-_RESERVED = {*SPECIALS, *BYTES}
 
 
 def joyo_kanji() -> str:
@@ -115,6 +114,7 @@ def _unigram(words: Mapping[str, int], letters: Set[str], size: int) -> list[Pie
         hard_vocab_limit=False,
         character_coverage=1.0,
         required_chars="".join(sorted(letters)),
+        split_by_unicode_script=True,  # so "<s>" in a text never becomes a piece: signs and letters do not mix
         normalization_rule_name="identity",
         add_dummy_prefix=True,
         num_threads=THREADS,
@@ -126,8 +126,6 @@ def _unigram(words: Mapping[str, int], letters: Set[str], size: int) -> list[Pie
     )
     trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     pieces = [(trained.id_to_piece(i), float(trained.get_score(i))) for i in range(1, trained.get_piece_size())]
-    # A text full of markup can teach it "<s>": that name is taken.
-    pieces = [(piece, score) for piece, score in pieces if piece not in _RESERVED]
     return pieces if any(piece == SPACE for piece, _ in pieces) else [*pieces, (SPACE, min(s for _, s in pieces))]
 
 
