@@ -22,6 +22,7 @@ from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.backend import build
 from understudy.tokenizer.foreign import Foreign, file_of
 from understudy.tokenizer.metrics import Fit, fit
+from understudy.tokenizer.plot import _together
 from understudy.tokenizer.search import SearchConfig, compared, sizes, within
 from understudy.tokenizer.train import TokenizerConfig
 
@@ -173,6 +174,11 @@ def test_the_picture_is_svg_with_every_language(searched: Artifact) -> None:
     assert all(
         f">{lang}<" in picture for lang in json.loads((searched.path / "search.json").read_text())["baseline"]["languages"]
     )
+
+
+def test_codes_too_close_to_tell_apart_stand_together() -> None:
+    found = _together({"de": 1.5, "en": 1.0, "fr": 1.52, "ta": 3.0}, apart=0.1)
+    assert found == [(["en"], 1.0), (["de", "fr"], pytest.approx(1.51)), (["ta"], 3.0)]
 
 
 def test_a_search_is_deterministic(searched: Artifact, text: Artifact, tmp_path: Path, make_tokenizer: Make) -> None:

@@ -34,7 +34,10 @@ _SETTINGS = {
 
 
 def search_plot(table: Mapping[str, Any]) -> str:
-    """An SVG file of the table in `search.json`: languages thin with their codes, all together thick, the baseline dashed."""
+    """An SVG file of the table in `search.json`: languages thin with their codes, all together thick, the baseline dashed.
+
+    "All together" are the compared figures: see `understudy.tokenizer.search.compared`.
+    """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(9.6, 4.4), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -57,9 +60,15 @@ def _panel(axes: Axes, table: Mapping[str, Any], measure: str, label: str) -> No
         axes.plot(x, y, color=LANGUAGE, linewidth=0.9, marker="o" if len(x) == 1 else None, markersize=2.5)
         ends[lang] = y[-1]
     axes.plot(
-        x, [one["compared"][measure] for one in tried], color=OURS, linewidth=2.2, marker="o", markersize=4.5, label="all text"
+        x,
+        [one["compared"][measure] for one in tried],
+        color=OURS,
+        linewidth=2.2,
+        marker="o",
+        markersize=4.5,
+        label="all together",
     )
-    axes.axhline(baseline["compared"][measure], color=THEIRS, linewidth=1.6, linestyle="--", label="baseline, all text")
+    axes.axhline(baseline["compared"][measure], color=THEIRS, linewidth=1.6, linestyle="--", label="baseline")
     if table["met"]:
         axes.axvline(table["chosen"], color=OURS, linewidth=1, linestyle=":", label=f"chosen: {table['chosen']:,}")
     axes.set_xscale("log")
@@ -69,7 +78,17 @@ def _panel(axes: Axes, table: Mapping[str, Any], measure: str, label: str) -> No
     axes.set_xlabel("size of the vocabulary")
     axes.set_ylabel(label)
     low, high = axes.get_ylim()
-    at = -float("inf")
-    for lang, value in sorted(ends.items(), key=lambda item: (item[1], item[0])):
-        at = max(value, at + (high - low) * 0.038)  # codes of like values stand above one another
-        axes.annotate(lang, (x[-1], at), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8, color=INK)
+    for codes, value in _together(ends, apart=(high - low) * 0.04):
+        text = " ".join(codes) if len(codes) <= 3 else f"{len(codes)} languages"
+        axes.annotate(text, (x[-1], value), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8, color=INK)
+
+
+def _together(values: Mapping[str, float], *, apart: float) -> list[tuple[list[str], float]]:
+    """Names whose values lie too close to be written one above the other, with their mean value."""
+    groups: list[list[str]] = []
+    for name in sorted(values, key=lambda name: (values[name], name)):
+        if groups and values[name] - values[groups[-1][0]] < apart:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return [(group, sum(values[name] for name in group) / len(group)) for group in groups]
