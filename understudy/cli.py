@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from understudy.errors import DataError, RecipeError, UnderstudyError
@@ -24,7 +23,7 @@ from understudy.progress import LogHandler
 if TYPE_CHECKING:
     from understudy.artifact import Artifact
     from understudy.interpretation import Interpretation
-    from understudy.recipe import Done, Planned
+    from understudy.recipe import Planned
 
 __all__ = ["app", "main"]
 
@@ -38,6 +37,9 @@ evaluate_app = typer.Typer(help="Measure a model.", no_args_is_help=True)
 app.add_typer(evaluate_app, name="evaluate")
 
 ModelOption = Annotated[Path, typer.Option("--model", help="A runtime or nlu artifact.")]
+OutArgument = Annotated[Path, typer.Argument(help="Where the artifact is to stand.")]
+SettingsArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE; inputs are paths of artifacts.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 LangOption = Annotated[str | None, typer.Option("--lang", help="Language of the text, such as de.")]
 
 
@@ -84,10 +86,10 @@ def run(
 
     loaded = recipes.load(recipe, overrides or [])
     if dry_run:
-        Console().print(_plan_table(recipes.plan(loaded, only=only or [])))
+        Console().print(recipes.plan_table(recipes.plan(loaded, only=only or [])))
         return
     done = recipes.run(loaded, only=only or [], on_start=_announce)
-    Console().print(_done_table(done))
+    Console().print(recipes.done_table(done))
     for item in done:
         if item.artifact.kind == "report":
             _print_report(item.artifact)
@@ -95,29 +97,6 @@ def run(
 
 def _announce(planned: Planned) -> None:
     logging.getLogger("understudy").info("%s: %s", planned.name, "resuming" if planned.state == "resume" else "making")
-
-
-def _plan_table(planned: Sequence[Planned]) -> Table:
-    from understudy import stages
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("stage", "kind", "from", "what", "state"):
-        table.add_column(column, overflow="fold")
-    meaning = {"cached": "cached", "resume": "resume", "run": "run", "wait": "run if inputs change"}
-    for item in planned:
-        kind = str(item.config.model_dump()["kind"])
-        table.add_row(item.name, kind, ", ".join(item.inputs), stages.describe(item.config), meaning[item.state])
-    return table
-
-
-def _done_table(done: Sequence[Done]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("stage")
-    table.add_column("seconds", justify="right")
-    table.add_column("artifact", overflow="fold")
-    for item in done:
-        table.add_row(item.name, "cached" if item.skipped else f"{item.seconds:.1f}", str(item.artifact.path))
-    return table
 
 
 def _print_report(report: Artifact) -> None:
@@ -266,25 +245,29 @@ def nlu(
         Console().print(nlu_table({"": report}))
 
 
+def _make(kind: str, settings: Sequence[str], out: Path, seed: int) -> None:
+    """Run one stage on explicit paths and say what came out."""
+    from understudy import recipe as recipes
+    from understudy import stages
+    from understudy.config import override, refs
+    from understudy.evaluation.summary import search_table
+
+    config = stages.parse_stage(override({"kind": kind}, settings), where=kind)
+    made = recipes.run_stage(config, {str(r): Path(r) for r in refs(config)}, out, seed=seed)
+    if made.kind == "report":
+        _print_report(made)
+        return
+    if (table := made.path / "search.json").exists():
+        Console().print(search_table(json.loads(table.read_text(encoding="utf-8"))))
+    typer.echo(f"{made.path}  {made.kind} {made.hash[:12]}")
+
+
 def _stage_verb(group: typer.Typer, verb: str, kind: str, what: str) -> None:
     """Add a command that runs one stage kind on explicit paths."""
 
     @group.command(name=verb, help=f"{what} Settings are those of the stage kind '{kind}' in a recipe.")
-    def command(
-        out: Annotated[Path, typer.Argument(help="Where the artifact is to stand.")],
-        settings: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE; inputs are paths of artifacts.")] = None,
-        seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    ) -> None:
-        from understudy import recipe as recipes
-        from understudy import stages
-        from understudy.config import override, refs
-
-        config = stages.parse_stage(override({"kind": kind}, settings or []), where=kind)
-        made = recipes.run_stage(config, {str(r): Path(r) for r in refs(config)}, out, seed=seed)
-        if made.kind == "report":
-            _print_report(made)
-        else:
-            typer.echo(f"{made.path}  {made.kind} {made.hash[:12]}")
+    def command(out: OutArgument, settings: SettingsArgument = None, seed: SeedOption = 0) -> None:
+        _make(kind, settings or [], out, seed)
 
 
 tokenizer_app = typer.Typer(help="Tokenizers.", no_args_is_help=True)
@@ -292,6 +275,22 @@ app.add_typer(tokenizer_app, name="tokenizer")
 _stage_verb(app, "corpus", "corpus", "Read, count, sample and convert text.")
 _stage_verb(app, "labels", "labels", "Read labelled utterances.")
 _stage_verb(tokenizer_app, "train", "tokenizer", "Train a vocabulary.")
+
+
+@tokenizer_app.command()
+def search(
+    out: OutArgument,
+    baseline: Annotated[Path, typer.Option("--baseline", help="A tokenizer.json, a SentencePiece .model, or a folder with one.")],
+    settings: SettingsArgument = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Grow a vocabulary, up to vocab_size, until it fits held-out text as well as a baseline tokenizer does.
+
+    Settings are those of the stage kind 'tokenizer' in a recipe, such as corpus=DIR vocab_size=150000 search.tolerance=0.02.
+    """
+    _make("tokenizer", [f"search.baseline={json.dumps(str(baseline))}", *(settings or [])], out, seed)
+
+
 _stage_verb(app, "shards", "shards", "Tokenise and mix corpora.")
 _stage_verb(app, "pretrain", "pretrain", "Pretrain an encoder by masked language modelling.")
 _stage_verb(app, "distill", "distill", "Distil an encoder from teachers.")

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.table import Table
+
 from understudy import artifact, stages
 from understudy.artifact import Artifact, Manifest, Parent
 from understudy.config import Config, StageConfig, override, parse, read_toml, refs
 from understudy.errors import RecipeError, nearest
 from understudy.training.ranks import agree, barrier, joined
 
-__all__ = ["Done", "Planned", "Recipe", "State", "load", "plan", "run", "run_stage"]
+__all__ = ["Done", "Planned", "Recipe", "State", "done_table", "load", "plan", "plan_table", "run", "run_stage"]
 
 log = logging.getLogger(__name__)
 State = Literal["cached", "resume", "run", "wait"]
@@ -239,3 +241,26 @@ def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, 
 
 def _kinds(config: StageConfig, name: str) -> list[Any]:
     return [kind for ref in refs(config) if ref == name for kind in ref.kinds]
+
+
+def plan_table(planned: Sequence[Planned]) -> Table:
+    """A plan for the eye: each stage with its kind, inputs, what it will do, and its state."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("stage", "kind", "from", "what", "state"):
+        table.add_column(column, overflow="fold")
+    meaning = {"cached": "cached", "resume": "resume", "run": "run", "wait": "run if inputs change"}
+    for item in planned:
+        what = stages.describe(item.config)
+        table.add_row(item.name, _kind(item.config), ", ".join(item.inputs), what, meaning[item.state])
+    return table
+
+
+def done_table(done: Sequence[Done]) -> Table:
+    """What a run made, for the eye: each stage with its seconds and its artifact."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column("artifact", overflow="fold")
+    for item in done:
+        table.add_row(item.name, "cached" if item.skipped else f"{item.seconds:.1f}", str(item.artifact.path))
+    return table

@@ -80,7 +80,8 @@ def describe(config: StageConfig) -> str:
         case LabelsConfig():
             return "spoken form" if config.spoken else "as written"
         case TokenizerConfig():
-            return f"{config.vocab_size:,} pieces"
+            search = f", grown to fit as {config.search.baseline}" if config.search else ""
+            return f"{'up to ' if search else ''}{config.vocab_size:,} pieces{search}"
         case ShardsConfig():
             parts = " : ".join(f"{part.parts:g} {part.corpus}" for part in config.mix)
             return f"{parts}, to {config.max_length} tokens"

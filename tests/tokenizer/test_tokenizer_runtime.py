@@ -145,6 +145,16 @@ def test_long_words_are_not_kept() -> None:
     assert not fresh._words
 
 
+@pytest.mark.parametrize("unit", ["a", "か", "\u200b", "e\u0301", "▁", "🙂", "aか\u200bनم", "\x00"], ids=ascii)
+def test_a_line_of_megabytes_is_encoded_as_any(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit.encode()))
+    fresh = Tokenizer(FILE.to_str().encode())
+    ids = fresh.encode_texts([text])[0]
+    assert ids
+    assert len(fresh._words) <= 8
+    assert fresh.encode(split(text), max_length=16).ids[1:-1] == ids[:14]
+
+
 def test_threads_share_a_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "CACHED_WORDS", 8)
     fresh = Tokenizer(FILE.to_str().encode())

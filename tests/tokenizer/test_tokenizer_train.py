@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +21,10 @@ from understudy.config import parse
 from understudy.errors import DataError, RecipeError
 from understudy.text.words import UNSPACED, split
 from understudy.tokenizer import Tokenizer
-from understudy.tokenizer.train import Sample, TokenizerConfig, joyo_kanji, kana, sample_words, train_pieces
+from understudy.tokenizer.backend import build
+from understudy.tokenizer.pieces import STEP, joyo_kanji, kana, train_pieces
+from understudy.tokenizer.sample import Sample, sample_words
+from understudy.tokenizer.train import TokenizerConfig
 
 Make = Callable[..., Artifact]
 
@@ -99,7 +104,7 @@ def test_the_smallest_room_is_enough() -> None:
 
 def test_score_of_a_single_character_is_its_share_of_the_words() -> None:
     pieces = dict(train_pieces(Sample(Counter({"aba": 3, "bb": 2}), Counter({"私": 5}), 20), vocab_size=20))
-    assert pieces["私"] == pytest.approx(math.log(5 / 10))
+    assert pieces["私"] == pytest.approx(math.log(5 / 10), abs=STEP)
 
 
 def test_text_of_unspaced_scripts_only() -> None:
@@ -150,6 +155,49 @@ def test_broken_corpus_files_are_named(tmp_path: Path) -> None:
         sample_words([tmp_path / "train.parquet"], characters_wanted=9, seed=0)
 
 
+@pytest.mark.parametrize(("column", "values"), [("text", [5]), ("lang", [1.0]), ("count", ["9"])])
+def test_columns_of_the_wrong_type_are_named(tmp_path: Path, column: str, values: list[object]) -> None:
+    pq.write_table(pa.table({"text": ["a"], "lang": ["en"], "count": [1], column: values}), tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=rf"train\.parquet: the column '{column}' .* wrong type"):
+        sample_words([tmp_path / "train.parquet"], characters_wanted=9, seed=0)
+
+
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
+    offsets = pa.array([0, 2], pa.int32()).buffers()[1]
+    text = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(b"a\xff"))
+    pq.write_table(pa.table({"text": text, "lang": ["en"], "count": [1]}), tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=r"train\.parquet: a corpus file is damaged"):
+        sample_words([tmp_path / "train.parquet"], characters_wanted=9, seed=0)
+
+
+def test_a_very_long_line_and_nul_are_read_and_counted(tmp_path: Path) -> None:
+    texts = ["a" * 10_000_000, "wake\x00 me\x00", "\x00", "jazzを नमस्ते سلام"]
+    pq.write_table(pa.table({"text": texts, "lang": ["en"] * 4, "count": [1] * 4}), tmp_path / "train.parquet")
+    sample = sample_words([tmp_path / "train.parquet"], characters_wanted=10**9, seed=0)
+    assert sample.too_long == 1
+    assert sample.words == {"wake": 1, "me": 1, "\x00": 1, "jazz": 1, "नमस्ते": 1, "سلام": 1}
+    assert sample.singles == {"を": 1}
+
+
+def test_rare_words_that_make_room_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.tokenizer.sample.DISTINCT_WORDS", 3)
+    pq.write_table(pa.table({"text": ["a a b c d"], "lang": ["en"], "count": [1]}), tmp_path / "train.parquet")
+    sample = sample_words([tmp_path / "train.parquet"], characters_wanted=10**9, seed=0)
+    assert (sample.words, sample.forgotten) == ({"a": 2}, 3)
+
+
+def test_names_of_control_symbols_are_never_learnt() -> None:
+    words = {f"x{i}<s>": 50 for i in range(100, 400)} | {f"{i}</s>": 50 for i in range(100, 400)} | {"<s>": 9000, "<0x41>": 9000}
+    pieces = {piece for piece, _ in train_pieces(Sample(Counter(words), Counter(), 9), vocab_size=400, coverage=1.0)}
+    assert pieces.isdisjoint({"<s>", "</s>", "<0x41>"})
+    assert Tokenizer(build(train_pieces(Sample(Counter(words), Counter(), 9), vocab_size=400)).to_str().encode()).bos == 0
+
+
+def test_scores_are_multiples_that_add_up_exactly(trained: Artifact) -> None:
+    model = json.loads((trained.path / "tokenizer.json").read_text())["model"]
+    assert all((score / STEP).is_integer() for _, score in model["vocab"])
+
+
 def test_exactly_one_source_is_wanted() -> None:
     for sources in ({}, {"corpus": "a", "corpora": ["b"]}):
         with pytest.raises(RecipeError, match="either 'corpus' or 'corpora'"):
@@ -182,3 +230,8 @@ def test_real_text_is_spelled_without_loss(data_root: Path, tmp_path: Path, make
     whole = tokenizer._backend.encode_batch_fast(texts, add_special_tokens=False)
     assert [e.ids for e in whole] == encoded
     assert not any(tokenizer.unk in ids for ids in encoded)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(made.path / "sentencepiece.model"))
+    assert [[i for item in tokenizer.cut(text) for i in processor.encode(item)] for text in texts] == encoded
+    assert [tokenizer.decode(ids) for ids in encoded] == [
+        "".join(tokenizer.cut(t)).replace("▁", " ").removeprefix(" ") for t in texts
+    ]

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["annotated", "marked", "nlu_table", "pieces", "summary"]
+__all__ = ["annotated", "marked", "nlu_table", "pieces", "search_table", "summary"]
 
 COLUMNS = (("intent_accuracy", "intent"), ("slot_f1", "slot F1"), ("exact_match", "exact"), ("semer", "SemER"))
 STYLES = ("black on cyan", "black on yellow", "black on green", "black on magenta", "white on blue", "white on red")
@@ -47,6 +47,42 @@ def nlu_table(models: Mapping[str, Mapping[str, Any]]) -> RenderableType:
         models: `NluReport.to_json()` of each model by its name, which may be empty.
     """
     return Columns([Padding(_scores(name, model), (0, 0, 1, 0)) for name, model in models.items()], padding=(0, 2))
+
+
+def search_table(search: Mapping[str, Any]) -> RenderableType:
+    """How a vocabulary grew beside its baseline, and how the chosen size fits each language.
+
+    Args:
+        search: the contents of `search.json` as a tokenizer stage writes it.
+    """
+    baseline, chosen = search["baseline"], search["tried"][-1]
+    growth = _columns("size", "pieces per word", "unknown %", "", "seconds")
+    growth.add_row(*_fit_cells(f"{baseline['vocab_size']:,}", baseline["compared"]), "baseline", "", style="dim")
+    for one in search["tried"]:
+        verdict = "within tolerance" if one["within"] else ""
+        style = "bold" if one is chosen else None
+        growth.add_row(*_fit_cells(f"{one['vocab_size']:,}", one["compared"]), verdict, f"{one['seconds']:.0f}", style=style)
+    languages = _columns("language", "pieces per word", "baseline", "unknown %", "baseline")
+    for lang, theirs in baseline["languages"].items():
+        ours = chosen["languages"][lang]
+        ratio, unknown = ((f"{ours[key]:.3f}", f"{theirs[key]:.3f}") for key in ("split_ratio", "unk_portion"))
+        languages.add_row(lang, *ratio, *unknown)
+    verdict = "enough" if search["met"] else "not enough, but the largest tried"
+    return Group(
+        _heading(f"{search['chosen']:,} ids are {verdict}"), growth, _heading(f"{search['chosen']:,} ids, by language"), languages
+    )
+
+
+def _columns(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="")
+    table.add_column(first)
+    for title in others:
+        table.add_column(title, justify="right" if title else "left")
+    return table
+
+
+def _fit_cells(size: str, fit: Mapping[str, float]) -> tuple[str, str, str]:
+    return size, f"{fit['split_ratio']:.3f}", f"{fit['unk_portion']:.3f}"
 
 
 def _heading(text: str) -> Text:

@@ -40,7 +40,7 @@ def _normalizer() -> normalizers.Normalizer:
     ordinary = f"[^{_SPACES}{UNSPACED}{_IGNORED}]"
     return normalizers.Sequence(
         [
-            normalizers.Replace(Regex(f"(?<={ordinary})[{_IGNORED}]+|[{_IGNORED}]+(?={ordinary})"), ""),
+            normalizers.Replace(Regex(f"(?<={ordinary})[{_IGNORED}]+|(?<![{_IGNORED}])[{_IGNORED}]++(?={ordinary})"), ""),
             # Voicing marks, combining or half-width, become the spacing ones, which NFKC puts behind a space of their own.
             normalizers.Replace(Regex("[\u3099\uff9e]"), "\u309b"),
             normalizers.Replace(Regex("[\u309a\uff9f]"), "\u309c"),
@@ -67,9 +67,9 @@ def bare() -> Tokenizer:
     return tokenizer
 
 
-def pretokens(tokenizer: Tokenizer, word: str) -> list[str]:
-    """What the model sees of one word, e.g. "ﬁne" -> ["▁fine"]; compatibility characters may make several."""
-    return [text for text, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(word))]
+def pretokens(tokenizer: Tokenizer, text: str) -> list[str]:
+    """What the model sees of a text, e.g. "ﬁne 私" -> ["▁fine", "私"]; compatibility characters may make several of a word."""
+    return [part for part, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))]
 
 
 def build(pieces: Sequence[tuple[str, float]], *, byte_fallback: bool = False) -> Tokenizer:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from understudy.text.words import split
+from understudy.text.words import word_count
 from understudy.tokenizer.rows import read_rows
-from understudy.tokenizer.runtime import Tokenizer
 
-__all__ = ["Fit", "fit", "fit_file", "split_ratio", "unk_portion"]
+__all__ = ["Fit", "Fits", "Measured", "fit", "fit_file", "split_ratio", "unk_portion"]
+
+
+class Measured(Protocol):
+    """What can be measured: `Tokenizer`, or any other tokenizer as `foreign.Foreign`. `unk` is None where nothing is unknown."""
+
+    @property
+    def unk(self) -> int | None: ...
+
+    def encode_texts(self, texts: Sequence[str]) -> list[list[int]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,10 @@ class Fit:
 
     @property
     def split_ratio(self) -> float:
-        """Pieces per word, 1 at best (A 2.3). In scripts without spaces each character is a word, so there it is 1."""
+        """Pieces per word, 1 at best (A 2.3). In scripts without spaces each character is a word, so there it is 1.
+
+        A tokenizer that does not cut text into our words may fall below 1, in Japanese far below.
+        """
         return self.pieces / self.words if self.words else 0.0
 
     @property
@@ -45,24 +56,27 @@ class Fit:
         }
 
 
-def fit(tokenizer: Tokenizer, texts: Sequence[str]) -> Fit:
+Fits = Mapping[str, Fit]  # by language
+
+
+def fit(tokenizer: Measured, texts: Sequence[str]) -> Fit:
     """Words, pieces and unknown pieces of `texts`."""
-    cut = [split(text) for text in texts]
-    encoded = tokenizer.encode_split(cut)
-    return Fit(sum(map(len, cut)), sum(map(len, encoded)), sum(ids.count(tokenizer.unk) for ids in encoded))
+    encoded = tokenizer.encode_texts(texts)
+    unknown = 0 if tokenizer.unk is None else sum(ids.count(tokenizer.unk) for ids in encoded)
+    return Fit(sum(map(word_count, texts)), sum(map(len, encoded)), unknown)
 
 
-def split_ratio(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+def split_ratio(tokenizer: Measured, texts: Sequence[str]) -> float:
     """Subword pieces per word of `texts` (A 2.3): 1.0 where every word is a piece, higher where words are split."""
     return fit(tokenizer, texts).split_ratio
 
 
-def unk_portion(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+def unk_portion(tokenizer: Measured, texts: Sequence[str]) -> float:
     """Percentage of output tokens of `texts` that are `<unk>` (A 2.3)."""
     return fit(tokenizer, texts).unk_portion
 
 
-def fit_file(tokenizer: Tokenizer, paths: Sequence[Path]) -> tuple[Fit, dict[str, Fit]]:
+def fit_file(tokenizer: Measured, paths: Sequence[Path]) -> tuple[Fit, dict[str, Fit]]:
     """Fit over corpus files (text, lang, count), over all rows and per language; each row once, whatever its count."""
     fits: defaultdict[str, Fit] = defaultdict(Fit)
     for path in paths:

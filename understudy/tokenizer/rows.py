@@ -20,6 +20,13 @@ BATCH_ROWS = 4096
 COLUMNS = ("text", "lang", "count")
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+_RIGHT = {"text": _is_text, "lang": _is_text, "count": pa.types.is_integer}
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Columns of equal length; `counts` is int64 and may hold zeros."""
@@ -32,7 +39,8 @@ class Rows:
 def read_rows(path: Path, *, at_least: int = 1) -> Iterator[Rows]:
     """The rows of a parquet file with columns text, lang, count whose count is `at_least` so high, 4,096 read at a time.
 
-    Raises DataError where the file is missing, is not parquet, lacks a column, or holds a null or a negative count.
+    Raises DataError where the file is missing, is not parquet, lacks a column, or holds a null, a negative count or bytes that
+    are not UTF-8.
     """
     for batch in _batches(path, COLUMNS):
         if any(column.null_count for column in batch.columns):
@@ -79,8 +87,18 @@ def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
                 got=f"columns {', '.join(file.schema_arrow.names)}",
                 wanted=f"columns {', '.join(COLUMNS)}",
             )
+        wrong = [name for name in columns if not _RIGHT[name](file.schema_arrow.field(name).type)]
+        if wrong:
+            raise DataError(
+                f"the column '{wrong[0]}' of a corpus file is of the wrong type",
+                where=path,
+                got=file.schema_arrow.field(wrong[0]).type,
+                wanted="text and lang as strings, count as whole numbers",
+            )
         try:
-            yield from file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
+                batch.validate(full=True)  # bytes that are not UTF-8
+                yield batch
         except (pa.ArrowException, OSError) as error:
             raise DataError("a corpus file is damaged", where=path, got=str(error).splitlines()[0]) from None
 

@@ -17,7 +17,7 @@ import tokenizers
 
 from understudy.errors import ArtifactError
 from understudy.text.words import UNSPACED, split
-from understudy.tokenizer.backend import BOS, EOS, MASK, PAD, SPACE, UNK
+from understudy.tokenizer.backend import BOS, EOS, MASK, PAD, SPACE, UNK, pretokens
 
 __all__ = ["FILE", "Encoding", "Tokenizer"]
 
@@ -115,6 +115,13 @@ class Tokenizer:
         cached = self._cache()
         self._learn([word for word in set(chain.from_iterable(texts)) if word not in cached], cached)
         return [list(chain.from_iterable(map(cached.__getitem__, words))) for words in texts]
+
+    def cut(self, text: str) -> list[str]:
+        """What stands between text and ids: normalised words, "▁" before those of spaced scripts, e.g. "▁play", "私", "は".
+
+        Lone surrogates become U+FFFD. `sentencepiece.model` encodes these, one at a time.
+        """
+        return pretokens(self._backend, _SURROGATE.sub("\ufffd", text))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of `ids`, without `<s>`, `<pad>` and `</s>`; `<unk>` and `<mask>` stay visible."""
