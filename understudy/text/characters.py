@@ -6,8 +6,8 @@ import unicodedata
 
 __all__ = ["FRACTIONS", "MARKS", "SAME", "SKIP"]
 
-# In a word but not of it: soft hyphen, word joiner, variation selectors. A regex class without its brackets, as are the others.
-SKIP = "\u00ad\u034f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
+# In a word but not of it: soft hyphen, word joiner, marks of writing direction, variation selectors. A regex class without its brackets, as are the others.
+SKIP = "\u00ad\u034f\u061c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
 FRACTIONS = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞↉"
 
 

@@ -40,7 +40,8 @@ _ADDRESS = re.compile(
 )
 # An address is no sentence: these words are in hardly any, and in most sentences.
 _SENTENCE = re.compile(r"(?<!\S)(?:है|हैं|हूँ|था|थे|थी|में|पर|पे|ने|को|गए|गया|गई|हुए|हुआ|हुई|करो|करें|रहे|होगा|चाहिए|मिले)(?![^\s।,.!?])")
-_CODE_CUE = re.compile(r"(?:पिन|पिनकोड|कोड|ओटीपी|otp|pin|पासवर्ड|नंबर|नम्बर|डिजिट|अंक|हेल्पलाइन)(?: (?:था|थे|हैं?))?(?: ?[:-])? ?$")
+# What is called so is read digit by digit.
+_CODES = ("पिन", "पिनकोड", "कोड", "ओटीपी", "otp", "pin", "पासवर्ड", "नंबर", "नम्बर", "डिजिट", "अंक", "हेल्पलाइन")
 # A half, a quarter more and a quarter less, which Hindi says of time and of its large units.
 _TIMES = "घंटे|घंटों|घंटा|दिन|दिनों|हफ़्ते|हफ्ते|सप्ताह|महीने|महीनों|साल|सालों|वर्ष|वर्षों|मिनट"
 _INDIAN_SCALES = ("सौ", "हज़ार", "हजार", "लाख", "करोड़", "अरब", "खरब")
@@ -76,12 +77,6 @@ def _address_sign(m: Match[str], text: str, locale: Locale) -> str | None:
     if not _is_address(m.string):
         return None
     return "बटा" if m.group() == "/" else "हाइफ़न"
-
-
-def _code(m: Match[str], text: str, locale: Locale) -> str | None:
-    """A number that is called a number or a code is read digit by digit."""
-    called = _CODE_CUE.search(m.string, max(0, m.start() - 40), m.start())
-    return None if called is None else locale.digits(m.group())
 
 
 def _time_and_a_half(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -218,6 +213,7 @@ class Hindi(Locale):
             r"\+\d{1,3} ?\d{10}(?: \d{3})?(?!\d)|(?<![\d-])\d{3,5}-\d{6}(?!\d)|(?<!\d)0 \(\d{2,4}\) \d{6,8}(?!\d)"
             r"|(?<![\d-])(?:0?[6-9]\d{9}|0?[6-9]\d{4}[ -]\d{5}|0\d{2,4}[ -]\d{3,4}[ -]\d{3,4}|1[89]00[ -]\d{3,4}[ -]\d{3,4}|\d{4}(?:[ -]\d{4}){2,3})(?![\d-])"
         )
+        called = "|".join(f"(?<={code}{link} )" for code in _CODES for link in ("", ":", " है", " था"))
         house = r"(?<![\w.,/-])(?:[a-z][/-])?\d+[a-z]?(?:[/-](?:\d+|[a-z](?!\w))){0,4}(?: -(?= )|[/-](?=[\u0904-\u0939])|(?![\w:%]|[.,]\d))"
         return [
             Rule("daymonthonly", r"(?<![\w.,-])(?P<d>\d\d)-(?P<m>\d\d)(?![\w-])", _short_date),
@@ -225,7 +221,7 @@ class Hindi(Locale):
             Rule("era", r"(?:(?<=\d)|(?<=\d ))ई\.(?! ?पू)", lambda m, text, locale: "ईसवी", "letter"),
             Rule("by", r"(?<=\d)x(?=\d)|(?<=\d )x(?= \d)", _by, "letter"),
             Rule("phone", phone, _telephone),
-            Rule("code", r"(?<![\w.,:/-])\d{4,}(?![\w%]|[.,:/-]\d)", _code),
+            Rule("code", rf"(?=\d{{4}})(?:{called})\d+(?![\w%]|[.,:/-]\d)", lambda m, text, locale: locale.digits(m.group())),
             Rule("addressnumber", house, _address_number, "any"),
             Rule("addresssign", r"(?<=[a-z\u0900-\u0963])[/-](?=\d)", _address_sign),
             Rule("andahalf", rf"(?<![\w.,])(?P<n>\d+)\.(?P<decimals>5|25|75)(?= (?:{_TIMES}){_END})", _time_and_a_half),
