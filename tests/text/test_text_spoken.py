@@ -103,7 +103,7 @@ ENGLISH = [
 ]
 OTHERS = [
     ("ar", "٧٠ شخص", "سبعون شخص"),
-    ("ar", "3000", "ثلاثة آلاف"),
+    ("ar", "3,000,000", "ثلاثة ملايين"),
     ("ar", "12.5%", "اثنا عشر وخمسة من عشرة في المائة"),
     ("de", "Um 14:30 Uhr kostet es 3,50 €.", "um vierzehn uhr dreißig kostet es drei euro fünfzig cent"),
     ("de", "am 3. Mai 1989", "am dritten mai neunzehnhundertneunundachtzig"),
@@ -197,7 +197,7 @@ def _loose(s: str) -> str:
 
 
 # Least share of right readings, kept a little under what was measured; raise them as the rules grow.
-FLOORS = {"ar": 80.0, "de": 95.0, "en": 92.0, "es": 97.0, "fr": 95.0, "hi": 97.0, "it": 92.0, "ja": 99.0, "pt": 99.0}
+FLOORS = {"ar": 95.0, "de": 95.0, "en": 92.0, "es": 97.0, "fr": 95.0, "hi": 97.0, "it": 92.0, "ja": 99.0, "pt": 99.0}
 
 
 @pytest.mark.parametrize("lang", FLOORS)

@@ -18,6 +18,7 @@ SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
 NOT_INSIDE = rf"(?![^\W{UNSPACED}]|[{SCRIPTS}])"
 NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
 _SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/{SCRIPTS}])-)?"
+_ARABIC_GROUP = "\u066c"  # Arabic thousands sign: it groups in any language.
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
 
@@ -31,7 +32,7 @@ class Amounts:
 
     def __init__(self, locale: Locale) -> None:
         self.locale = locale
-        self._clean = str.maketrans("", "", locale.groups + ("," if locale.indian_groups else ""))
+        self._clean = str.maketrans("", "", f"{locale.groups}{_ARABIC_GROUP}" + ("," if locale.indian_groups else ""))
         whole, point = _whole(locale), f"[{re.escape(locale.decimal)}]"
         scales = either(locale.scales) or "(?!)"
         number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.]){point}\d+)"
@@ -73,9 +74,16 @@ class Amounts:
 
 
 def _whole(locale: Locale) -> str:
-    """The pattern of a whole number with the locale's grouping (twice at least where the sign is also a decimal sign)."""
-    least = "{2,}" if locale.groups == "," and "," in locale.decimal else "+"
-    groups = [rf"\d{{1,3}}(?:{re.escape(g)}\d{{3}}){least}(?!\d)" for g in locale.groups]
+    """The pattern of a whole number with the locale's grouping.
+
+    A sign that is also a decimal sign groups only where it cannot be one: twice, before another decimal sign, before zeros alone.
+    """
+    groups = []
+    for g in (*locale.groups, _ARABIC_GROUP):
+        sign, more = re.escape(g), "+(?!\\d)"
+        if locale.groups == "," and g in locale.decimal:
+            more = rf"{{2,}}(?!\d)|\d{{1,3}}(?:{sign}\d{{3}})+(?=[.]\d)|[1-9]\d{{0,2}}{sign}000(?!\d)"
+        groups.append(rf"\d{{1,3}}(?:{sign}\d{{3}}){more}")
     if locale.indian_groups:
         groups.append(r"\d{1,2}(?:,\d{2})*,\d{3}(?!\d)")
     return rf"(?:{'|'.join([*groups, r'[0-9]+'])})"
