@@ -94,8 +94,11 @@ class Locale:
     address: ClassVar[Mapping[str, str]] = {}
     abbreviations: ClassVar[Mapping[str, str]] = {}
     words: ClassVar[Mapping[str, str]] = {}
+    before_number: ClassVar[Mapping[str, str]] = {}  # Abbreviations that are one only before digits ("p. 5").
+    before_name: ClassVar[Mapping[str, str]] = {}  # Titles that are one only in capitals before a capital ("M. Dupont").
+    host_names: ClassVar[bool] = False  # Whether small letters around a full stop are an address, whatever its ending.
     other_signs: ClassVar[str] = ""  # Signs that only rules of this language begin with.
-    stopped: ClassVar[str] = ""  # Pattern of what else a full stop may belong to.
+    month_aliases: ClassVar[Mapping[str, int]] = {}  # Abbreviations of months that CLDR does not have.
     scales: ClassVar[Mapping[str, str]] = {}
     money_scales: ClassVar[Mapping[str, str]] = {}
     money_names: ClassVar[Mapping[str, Money]] = {}
@@ -111,6 +114,9 @@ class Locale:
     ordinal_pattern: ClassVar[str] = ""
     telephone_pattern: ClassVar[str] = ""
     roman_after: ClassVar[str] = ""
+    called: ClassVar[str] = ""  # Pattern of other plain words that a rule of the language reads.
+    centuries: ClassVar[frozenset[str]] = frozenset()  # After these a Roman numeral may be in small letters.
+    articles: ClassVar[tuple[str, ...]] = ()  # After one of these the degree sign is that of an ordinal.
     years_bare: ClassVar[range] = range(0)  # Numbers of four digits that are read as years wherever they stand.
 
     @cached_property
@@ -121,7 +127,8 @@ class Locale:
     @cached_property
     def months(self) -> tuple[dict[str, int], tuple[str, ...]]:
         """Written forms of months -> 1 to 12, and the spoken names."""
-        return cldr.month_names(self.lang)
+        written, names = cldr.month_names(self.lang)
+        return {**written, **self.month_aliases}, names
 
     def extra_rules(self) -> list[Rule]:
         """Classes of this language only, tried before the common ones."""
@@ -149,6 +156,21 @@ class Locale:
         """`n` as an ordinal. The written ending `mark` and the text `before` it choose the form; None where nothing fits."""
         ruleset = self.rules_ordinal.get(mark)
         return None if ruleset is None else numbers.spell(self.lang, ruleset, n)
+
+    def roman(self, word: str, n: int) -> str:
+        """A Roman numeral after the `word` that calls for it."""
+        return f"{word} {self.cardinal(n)}"
+
+    def code(self, digits: str, left: str, right: str) -> str | None:
+        """Digits of a serial number; None where they are read as a number.
+
+        `left` and `right` are the letters, digits, hyphens and slashes that they touch (16 at most).
+        """
+        return self.digits(digits) if len(digits) >= 4 and left[-1:].isalpha() else None
+
+    def bare_range(self, left: str, right: str, before: str, after: str) -> bool:
+        """Whether a dash between two numbers without units is a range; `before` and `after` are what stands around."""
+        return True
 
     def year(self, n: int) -> str:
         """`n` as the number of a year."""

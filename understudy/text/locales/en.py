@@ -2,46 +2,93 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from re import Match
 from typing import ClassVar
 
 from understudy.text.locales import numbers
+from understudy.text.locales.cldr import UNITS
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["English"]
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _STREETS = {
-    "st": "street",
-    "ave": "avenue",
-    "rd": "road",
-    "blvd": "boulevard",
-    "dr": "drive",
-    "ln": "lane",
-    "pl": "place",
-    "ct": "court",
-}
+    "st": "street", "ave": "avenue", "rd": "road", "blvd": "boulevard", "dr": "drive", "ln": "lane", "pl": "place", "ct": "court",
+    "hwy": "highway", "expy": "expressway", "pkwy": "parkway", "sq": "square", "ter": "terrace", "cir": "circle", "fwy": "freeway",
+    "trl": "trail", "tpke": "turnpike", "aly": "alley", "plz": "plaza",
+}  # fmt: skip
+_SIDES = {"n": "north", "s": "south", "e": "east", "w": "west", "ne": "northeast", "nw": "northwest", "se": "southeast", "sw": "southwest"}
+_STATES = {
+    "al": "alabama", "ak": "alaska", "az": "arizona", "ar": "arkansas", "ca": "california", "co": "colorado", "ct": "connecticut",
+    "de": "delaware", "fl": "florida", "ga": "georgia", "hi": "hawaii", "id": "idaho", "il": "illinois", "in": "indiana", "ia": "iowa",
+    "ks": "kansas", "ky": "kentucky", "la": "louisiana", "me": "maine", "md": "maryland", "ma": "massachusetts", "mi": "michigan",
+    "mn": "minnesota", "ms": "mississippi", "mo": "missouri", "mt": "montana", "ne": "nebraska", "nv": "nevada", "nh": "new hampshire",
+    "nj": "new jersey", "nm": "new mexico", "ny": "new york", "nc": "north carolina", "nd": "north dakota", "oh": "ohio", "ok": "oklahoma",
+    "or": "oregon", "pa": "pennsylvania", "ri": "rhode island", "sc": "south carolina", "sd": "south dakota", "tn": "tennessee",
+    "tx": "texas", "ut": "utah", "vt": "vermont", "va": "virginia", "wa": "washington", "wv": "west virginia", "wi": "wisconsin",
+    "wy": "wyoming", "dc": "d. c.",
+}  # fmt: skip
 _PER = {
-    "wk": "week",
-    "d": "day",
-    "day": "day",
-    "hr": "hour",
-    "h": "hour",
-    "mo": "month",
-    "month": "month",
-    "yr": "year",
-    "week": "week",
-}
+    "wk": "week", "d": "day", "day": "day", "hr": "hour", "h": "hour", "mo": "month", "month": "month", "yr": "year", "week": "week",
+    "year": "year", "hour": "hour", "min": "minute", "s": "s", "sec": "second",
+}  # fmt: skip
+_CAPITAL_SCALES = {"k": "thousand", "m": "million", "b": "billion"}
+_SAID_SO = frozenset({(24, 7), (9, 11)})  # Round the clock, and a day in September.
+# A Roman numeral after these is a plain number, after a monarch's or a pope's name an ordinal.
+_PARTS = "chapter|part|volume|book|act|scene|section|article|appendix|phase|stage|type|class|war|bowl|title|episode|level|grade|world war"
+_KINGS = frozenset(
+    "henry louis edward george james charles william richard elizabeth philip ferdinand frederick napoleon alexander nicholas peter "
+    "catherine paul pius benedict leo gregory clement innocent urban boniface john xerxes darius ptolemy ramses otto leopold "
+    "gustav christian haakon harald felipe carlos alfonso juan pedro mary rudolf maximilian wilhelm".split()
+)
+# A range of bare numbers: what it counts or numbers stands around it. Alone the dash is that of a score or a serial number.
+_COUNTED = re.compile(r" ?[a-z]{2}")
+_COUNTING = re.compile(r"(?:from|between|about|around|approximately|ages|aged|pages|chapters|lines|verses|rows|items|years|pp\.|nos\.|figs\.) $")
+_BY, _DATED = re.compile(r"\dx$"), re.compile(r"[a-z]+-")
+_AREA_CODE = re.compile(r"\b800\b(?=.*\d)")
 
 
 def _street(m: Match[str], text: str, locale: Locale) -> str | None:
     """ "1428 Elm St.": the house number as a year or digit by digit, the kind of street in full."""
-    side = {"n": "north", "s": "south", "e": "east", "w": "west"}.get(m["side"] or "", "")
-    n = m["n"]
-    number = locale.year(int(n)) if len(n) == 4 else locale.digits(n) if len(n) > 2 else locale.cardinal(int(n))
+    names = text[m.start("name") : m.end("name")].split() if m["name"] else []
+    if len(names) > 1 and not all(name[0].isupper() for name in names):
+        return None
     nth = locale.ordinal(int(m["nth"]), m["mark"]) if m["nth"] else m["name"]
-    return None if nth is None else f"{number} {side} {nth} {_STREETS[m['kind']]}"
+    if nth is None:
+        return None
+    words = [_house(m["n"], locale), _SIDES.get(m["side"] or "", ""), nth, _STREETS[m["kind"]], _SIDES.get(m["end"] or "", "")]
+    return " ".join(words)
+
+
+def _house(n: str, locale: Locale) -> str:
+    """A house number: as said of years, "one twenty three" and "twelve eleven", beyond four digits one by one."""
+    if len(n) == 3 and n[1] != "0":
+        return f"{locale.cardinal(int(n[0]))} {locale.cardinal(int(n[1:]))}"
+    if len(n) == 3 and n[1:] == "00":
+        return locale.cardinal(int(n))
+    return locale.year(int(n)) if len(n) == 4 else locale.digits(n) if len(n) > 2 else locale.cardinal(int(n))
+
+
+def _state(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ ", CA 95051": a state in capitals and its zip code."""
+    return f"{_STATES[m['state']]} {locale.digits(m['zip'])}" if text[m.start() : m.start() + 2].isupper() else None
+
+
+def _capital_scale(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "1.5M", "200K": in capitals; below ten K is no number (a 4K screen, a 5K run)."""
+    whole, _, decimals = m["n"].partition(".")
+    if not text[m.end() - 1].isupper() or (m["scale"] == "k" and int(whole) < 10):
+        return None
+    scale = _CAPITAL_SCALES[m["scale"]]
+    return f"{locale.decimal_words(whole, decimals) if decimals else locale.cardinal(int(whole))} {scale}"
+
+
+def _saint(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "St. Louis"; after a name in capitals it ends a street."""
+    before = text[: m.start()].rstrip(" ")[-16:].rpartition(" ")[2]
+    return "saint" if text[m.start()].isupper() and text[m.end()].isupper() and not before[:1].isupper() else None
 
 
 def _per(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -83,9 +130,22 @@ class English(Locale):
     }  # fmt: skip
     abbreviations: ClassVar = {
         "dr.": "doctor", "mr.": "mister", "mrs.": "misses", "ms.": "miss", "prof.": "professor", "vs.": "versus",
-        "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is", "approx.": "approximately", "ft.": "feet",
+        "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is", "approx.": "approximately",
         "sgt.": "sergeant", "capt.": "captain", "gov.": "governor", "sen.": "senator", "jr.": "junior", "sr.": "senior",
+        "a.k.a.": "also known as", "dept.": "department", "ltd.": "limited", "corp.": "corporation", "messrs.": "messieurs",
+        "est.": "established", "esq.": "esquire", "sq. ft.": "square feet", "sq. mi.": "square miles",
     }  # fmt: skip
+    before_number: ClassVar = {
+        "no.": "number", "nos.": "numbers", "p.": "page", "pp.": "pages", "vol.": "volume", "fig.": "figure", "figs.": "figures",
+        "ch.": "chapter", "sec.": "section", "art.": "article", "apt.": "apartment", "apt": "apartment", "rm.": "room", "eq.": "equation",
+    }  # fmt: skip
+    before_name: ClassVar = {
+        "mt.": "mount", "ft.": "fort", "gen.": "general", "col.": "colonel", "lt.": "lieutenant", "maj.": "major", "rev.": "reverend",
+        "hon.": "honorable", "pres.": "president", "rep.": "representative", "cpl.": "corporal", "pvt.": "private", "adm.": "admiral",
+        "cmdr.": "commander", "supt.": "superintendent",
+    }  # fmt: skip
+    host_names = True
+    month_aliases: ClassVar = {"sept": 9}
     scales: ClassVar = {
         "hundred": "hundred", "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion",
         "quadrillion": "quadrillion",
@@ -95,29 +155,82 @@ class English(Locale):
         "gbp": Money("pound", "pounds", "penny", "pence"), "jpy": Money("yen", "yen"), "krw": Money("won", "won"),
         "inr": Money("rupee", "rupees", "paisa", "paise"), "cny": Money("yuan", "yuan"), "rub": Money("ruble", "rubles", "kopeck", "kopecks"),
         "usdollar": Money("us dollar", "us dollars", "cent", "cents"), "chf": Money("swiss franc", "swiss francs"),
+        "¢": Money("cent", "cents"),
     }  # fmt: skip
-    money_symbols: ClassVar = {"us$": "usdollar", "yuan": "cny"}
+    money_symbols: ClassVar = {
+        "us$": "usdollar", "yuan": "cny", "c$": "cad", "ca$": "cad", "a$": "aud", "au$": "aud", "hk$": "hkd", "nz$": "nzd", "s$": "sgd",
+        "r$": "brl", "¢": "¢",
+    }  # fmt: skip
     money_scales: ClassVar = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
     unit_names: ClassVar = {
         "mass-tonne": ("ton", "tons"),
+        "kilobit-per-second": ("kilobit per second", "kilobits per second"),
         "digital-megabit-per-second": ("megabit per second", "megabits per second"),
-    }
+        "gigabit-per-second": ("gigabit per second", "gigabits per second"),
+        "cc": ("c c", "c c"),
+        "kiloliter": ("kiloliter", "kiloliters"),
+        "megawatt-hour": ("megawatt hour", "megawatt hours"), "gigawatt-hour": ("gigawatt hour", "gigawatt hours"),
+        "decibel": ("decibel", "decibels"), "revolution-per-minute": ("revolution per minute", "revolutions per minute"),
+    }  # fmt: skip
+    local_units: ClassVar = {
+        "sq ft": "area-square-foot", "sq mi": "area-square-mile", "sq km": "area-square-kilometer", "sq m": "area-square-meter",
+        "sq in": "area-square-inch", "sq yd": "area-square-yard", "cu ft": "volume-cubic-foot", "cu in": "volume-cubic-inch",
+        "cu m": "volume-cubic-meter", "ft.": "length-foot", "lbs.": "mass-pound", "lb.": "mass-pound", "oz.": "mass-ounce",
+        "hrs.": "duration-hour", "yrs": "duration-year", "mins": "duration-minute", "min.": "duration-minute", "secs": "duration-second",
+        "hp": "power-horsepower", "cc": "cc", "kl": "kiloliter", "mwh": "megawatt-hour", "gwh": "gigawatt-hour",
+        "kbps": "kilobit-per-second", "gbps": "gigabit-per-second", "db": "decibel", "rpm": "revolution-per-minute", "nmi": "length-nautical-mile",
+        "atm": "pressure-atmosphere", "mpg": "consumption-mile-per-gallon", "sq. ft.": "area-square-foot", "sq. mi.": "area-square-mile",
+    }  # fmt: skip
     no_units = frozenset({"in", "d", "st", "s", "h", "t", "ac", "pt", "hp"})
     no_codes = frozenset(
         {"all", "top", "mad", "try", "cup", "pen", "gel", "bam", "ron", "sos", "mop", "lak", "cop", "ern", "mur"}
     )
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|o'clock"
+    telephone_pattern = r"(?<![\d-])1-\d{3}-\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])"
+    roman_after = "|".join([_PARTS, *sorted(_KINGS)])
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?P<mark>st|nd|rd|th)(?!\w)"
 
     def extra_rules(self) -> list[Rule]:
         kinds, units = "|".join(_STREETS), "|".join(_PER)
-        street = rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>[nsew])\.? )?(?:(?P<nth>\d+)(?P<mark>st|nd|rd|th)|(?P<name>[a-z]+)) (?P<kind>{kinds})(?:\.(?!\w)|(?![\w.]))"
+        street = (
+            rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>[ns][ew]|[nsew])\.? )?(?:(?P<nth>\d+)(?P<mark>st|nd|rd|th)|(?P<name>[a-z]+(?: [a-z]+){{0,2}}?)) "
+            rf"(?P<kind>{kinds})(?:\.(?!\w)|(?![\w.]))(?: (?P<end>[ns][ew])(?!\w))?"
+        )
+        measured = "|".join(sorted(map(re.escape, {u for u in UNITS if u.isascii() and u.islower()} - self.no_units), key=len, reverse=True))
         return [
             Rule("street", street, _street),
+            Rule("state", rf"(?<=, )(?P<state>{'|'.join(_STATES)}),? (?P<zip>\d{{5}})(?![\w-])", _state, "letter"),
+            Rule("saint", r"(?<![\w.])st\. (?=[a-z])", _saint, "letter"),
+            Rule("by", r"(?:(?<=\d)|(?<=\d ))x(?= ?\d)", lambda m, text, locale: "by", "letter"),
+            Rule("capitalscale", r"(?<![\w.,$€£¥])(?P<n>\d+(?:\.\d+)?)(?P<scale>[kmb])(?![\w.'-])", _capital_scale),
+            Rule("quantity", rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))", lambda m, text, locale: locale.cardinal(int(m.group()))),
             Rule("every", rf"(?<=\d)/(?P<unit>{units})(?!\w)", _per),
             Rule("era", r"(?<![\w.,])(?P<n>\d{1,4}) ?(?P<era>a\.?d|b\.?c(?:\.?e)?|c\.?e)\.?(?!\w)", _era),
             Rule("nthpart", r"(?<![\w./])(?P<n>\d+)/(?P<d>\d+)(?:st|nd|rd|th)s?(?!\w)", _nth_part),
         ]
+
+    def code(self, digits: str, left: str, right: str) -> str | None:
+        """Digits next to letters are read one by one from three on; others of a serial number from six on, without "and"."""
+        if _BY.search(left) or _BY.match(right[::-1][-2:]) or (int(digits) in self.years_bare and _DATED.fullmatch(left) and not right):
+            return None  # Not serial: 1920x1080, pre-1990.
+        if len(digits) > 2 and (left[-1:].isalpha() or right in ("st", "nd", "rd", "th")):
+            return self.digits(digits)
+        chain = f"{left}0{right}"
+        if not any(c.isalpha() for c in left.rpartition("/")[2] + right.partition("/")[0]) and chain.count("-") + chain.count("/") < 2:
+            return None
+        return self.digits(digits) if len(digits) > 5 or (len(digits) > 1 and digits[0] == "0") else self.bare(int(digits))
+
+    def bare_range(self, left: str, right: str, before: str, after: str) -> bool:
+        years = left.isdecimal() and int(left) in self.years_bare and right.isdecimal() and len(right) in (2, 4)
+        return years or _COUNTED.match(after) is not None or _COUNTING.search(before) is not None
+
+    def roman(self, word: str, n: int) -> str:
+        return f"{word} the {self.ordinal(n)}" if word in _KINGS else super().roman(word, n)
+
+    def telephone(self, number: str) -> str:
+        """Digit by digit; the toll-free 800 is said "eight hundred"."""
+        parts = _AREA_CODE.split(number, maxsplit=1)
+        return " eight hundred ".join(super(English, self).telephone(p) for p in parts)
 
     def cardinal(self, n: int) -> str:
         return _cardinal(n) or self.digits(str(n))
@@ -176,6 +289,8 @@ class English(Locale):
         return None if words is None or d < 2 else f"{words}s" if many else words
 
     def fraction(self, n: int, d: int) -> str:
+        if n == d > 1 or (n, d) in _SAID_SO:
+            return f"{self.bare(n)} {self.bare(d)}"
         name = self.denominator(d, n != 1)
         return f"{self.bare(n)} {name or f'over {self.bare(d)}'}"
 

@@ -14,11 +14,6 @@ __all__ = ["French"]
 _ELISION = re.compile(r"\bde (?=[aeiouyéèê])")
 
 
-def _monsieur(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "M. Dupont": only before a capital, or any m ending a sentence would become a man."""
-    return "monsieur" if text[m.start()] == "M" and text[m.end() + 1 :][:1].isupper() else None
-
-
 class French(Locale):
     lang = "fr"
     groups = " ."
@@ -48,6 +43,7 @@ class French(Locale):
         "p. ex.": "par exemple",
         "p.ex.": "par exemple",
     }
+    before_name: ClassVar = {"m.": "monsieur", "mm.": "messieurs", "me": "maître", "pr": "professeur"}
     words: ClassVar = {
         "dr": "docteur", "dʳ": "docteur", "mᵐᵉ": "madame", "mˡˡᵉ": "mademoiselle", "mˡˡᵉˢ": "mesdemoiselles", "mme": "madame",
         "mlle": "mademoiselle", "mmes": "mesdames", "mlles": "mesdemoiselles", "mᵐᵉˢ": "mesdames", "mgr": "monseigneur",
@@ -66,14 +62,10 @@ class French(Locale):
         "duration-hour": "f", "duration-minute": "f", "duration-second": "f", "mass-tonne": "f", "mass-pound": "f", "mass-ounce": "f",
     }  # fmt: skip
     no_units = frozenset({"in", "d", "h", "st", "pt", "ac", "s", "hrs", "hr"})
-    stopped = r"m\."
     time_suffixes = r"heures?|h(?!\d)|a\. ?m\.?|p\. ?m\.?|am|pm"
     hour_letter = True
     ordinal_pattern = r"(?<![\w,])(?P<n>\d{1,3}(?: \d{3})+|\d+)(?P<mark>ère|ere|er|re|ème|eme|ième|nde|nd|e)(?!\w)"
     roman_after = r"siècle"
-
-    def extra_rules(self) -> list[Rule]:
-        return [Rule("monsieur", r"(?<![\w.])m\.(?= [^\W\d_][^\W\d_])", _monsieur, "letter")]
 
     def cardinal(self, n: int) -> str:
         return _spaced(super().cardinal(n))
