@@ -36,6 +36,7 @@ _TELEPHONE = (
 _SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try"}
 # Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M; the litre alone is written both ways.
 _NO_SYMBOLS = frozenset("GMTSHD")
+_INITIAL_BEFORE = re.compile(r"(?:^|\W)[^\W\d_]\. ?$")
 _CODE_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz-/")
 _CODE_LEFT, _CODE_RIGHT = re.compile(r"[a-z\d/-]+$"), re.compile(r"[a-z\d/-]+")
 _INITIALS = re.compile(r"(?:[^\W\d_]\. ?)+")
@@ -108,7 +109,7 @@ class Classes:
         return [
             Rule("abbreviation", abbreviation_pattern(lo), self._read_abbreviation, "any"),
             Rule("reference", rf"{NO_LETTER_BEFORE}(?P<word>{either(lo.before_number)}) ?(?=\d)" if lo.before_number else "", _read_reference, "letter"),
-            Rule("title", rf"{NO_LETTER_BEFORE}(?:{either(lo.before_name)}) ?(?=[^\W\d_])" if lo.before_name else "", _read_title, "letter"),
+            Rule("title", rf"{NO_LETTER_BEFORE}(?:{either(lo.before_name)}) ?(?=[^\W\d_]{{2}})" if lo.before_name else "", _read_title, "letter"),
             Rule("roman", roman if lo.roman_after else "", _read_roman, "letter"),
             Rule("word", rf"{NO_LETTER_BEFORE}(?:{either(lo.words)}){NO_LETTER}" if lo.words else "", lambda m, text, locale: locale.words[m.group()], "letter"),
             Rule("symbol", either(lo.symbols), lambda m, text, locale: locale.symbols[m.group()]),
@@ -259,8 +260,10 @@ def _read_reference(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _read_title(m: Match[str], text: str, locale: Locale) -> str | None:
-    """Only in capitals before a capital, or any m ending a sentence would become a man."""
-    return locale.before_name[m.group().strip()] if text[m.start()].isupper() and text[m.end()].isupper() else None
+    """Only in capitals before a capital, or any m ending a sentence would become a man; not among initials (J. S. Bach)."""
+    if not (text[m.start()].isupper() and text[m.end()].isupper()) or _INITIAL_BEFORE.search(text[max(m.start() - 4, 0) : m.start()]):
+        return None
+    return locale.before_name[m.group().strip()]
 
 
 def _read_roman(m: Match[str], text: str, locale: Locale) -> str | None:

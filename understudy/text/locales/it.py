@@ -23,6 +23,12 @@ def _century(m: Match[str], text: str, locale: Locale) -> str | None:
     return None if n is None or not text[m.start() : m.end("roman")].isupper() else f"{locale.ordinal(n, 'º')} secolo"
 
 
+def _era(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "a.C.": before Christ, where the second letter alone is a capital; "A.C." begins many another name."""
+    era = {"a": "avanti cristo", "d": "dopo cristo"}[m["era"]]
+    return era if text[m.start()].islower() and text[m.start("c")].isupper() else None
+
+
 class Italian(Locale):
     lang = "it"
     groups = ". "
@@ -53,8 +59,7 @@ class Italian(Locale):
         "sigg.": "signori", "sigg.ri": "signori", "sig.re": "signore", "proff.": "professori", "dott.ri": "dottori", "gent.mo": "gentilissimo",
         "gent.ma": "gentilissima", "egr.": "egregio", "spett.le": "spettabile", "arch.": "architetto", "geom.": "geometra", "rag.": "ragionier",
         "c.so": "corso", "l.go": "largo", "p.le": "piazzale", "p.tta": "piazzetta", "f.lli": "fratelli", "s.p.a.": "società per azioni",
-        "f.to": "firmato", "a.c.": "avanti cristo", "d.c.": "dopo cristo", "a. c.": "avanti cristo", "d. c.": "dopo cristo", "pagg.": "pagine",
-        "p.es.": "per esempio", "p. es.": "per esempio", "c.a.": "corrente anno", "u.s.": "ultimo scorso", "dip.ti": "dipartimenti",
+        "f.to": "firmato", "pagg.": "pagine", "p.es.": "per esempio", "p. es.": "per esempio", "dip.ti": "dipartimenti",
     }  # fmt: skip
     before_number: ClassVar = {
         "n.": "numero", "nr.": "numero", "n°": "numero", "art.": "articolo", "artt.": "articoli", "cap.": "capitolo", "vol.": "volume",
@@ -87,7 +92,10 @@ class Italian(Locale):
     roman_after = "|".join(["secolo|capitolo|volume|libro|canto|atto|articolo|titolo|parte|guerra mondiale", *_KINGS])
 
     def extra_rules(self) -> list[Rule]:
-        return [Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter")]
+        return [
+            Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter"),
+            Rule("era", r"(?<!\w)(?P<era>[ad])\. ?(?P<c>c)\.?(?!\w)", _era, "letter"),
+        ]
 
     def cardinal(self, n: int) -> str:
         return super().cardinal(n).replace("tré", "tre")
