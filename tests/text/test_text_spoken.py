@@ -183,7 +183,7 @@ class TestConvert:
         assert list(convert(["7 Äpfel\n", "\n", "\u2028x"], "de")) == ["sieben äpfel", "", "x"]
 
     def test_both_writes_the_pair(self) -> None:
-        assert list(convert(["No. 5!\n"], "en", both=True)) == ["No. 5!\tno five"]
+        assert list(convert(["No. 5!\n"], "en", both=True)) == ["No. 5!\tnumber five"]
 
     def test_an_unknown_language_is_told_at_once(self) -> None:
         with pytest.raises(DataError, match="'?xx"):

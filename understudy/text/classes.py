@@ -107,9 +107,9 @@ class Classes:
         gap = rf"(?:_|[^\w{re.escape(''.join(lo.symbols))}])+"
         roman = rf"{NO_LETTER_BEFORE}(?P<word>{lo.roman_after}){gap}(?P<roman>[ivxlc]+){NO_LETTER}"
         return [
-            Rule("abbreviation", abbreviation_pattern(lo), self._read_abbreviation, "any"),
             Rule("reference", rf"{NO_LETTER_BEFORE}(?P<word>{either(lo.before_number)}) ?(?=\d)" if lo.before_number else "", _read_reference, "letter"),
             Rule("title", rf"{NO_LETTER_BEFORE}(?:{either(lo.before_name)}) ?(?=[^\W\d_]{{2}})" if lo.before_name else "", _read_title, "letter"),
+            Rule("abbreviation", abbreviation_pattern(lo), self._read_abbreviation, "any"),
             Rule("roman", roman if lo.roman_after else "", _read_roman, "letter"),
             Rule("word", rf"{NO_LETTER_BEFORE}(?:{either(lo.words)}){NO_LETTER}" if lo.words else "", lambda m, text, locale: locale.words[m.group()], "letter"),
             Rule("symbol", either(lo.symbols), lambda m, text, locale: locale.symbols[m.group()]),
@@ -228,7 +228,9 @@ def abbreviation_pattern(locale: Locale) -> str:
     for s in written:
         letters = s.replace(".", "").replace(" ", "")
         initials = len(letters) > 1 and _INITIALS.fullmatch(s) is not None
-        patterns += [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"] if initials else [re.escape(s)]
+        # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
+        both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?+"]
+        patterns += [rf"(?<!\b\w\. )(?<!\b\w\.){b}(?! ?\w(?:\.|\b))" for b in both] if initials else [re.escape(s)]
     return rf"{NO_LETTER_BEFORE}(?:{'|'.join(dict.fromkeys(patterns))}){NO_LETTER}" if patterns else ""
 
 

@@ -106,7 +106,8 @@ class Reader:
 
 def _triggers(locale: Locale) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str] | None]:
     """Without any of these there is nothing to read: signs; a full stop inside or behind an abbreviation; words looked up."""
-    signs = {c for key in (*locale.symbols, *locale.abbreviations) for c in key if not c.isalpha() and c not in ". "}
+    keys = [*locale.symbols, *(key for key in locale.abbreviations if "." not in key)]
+    signs = {c for key in keys for c in key if not c.isalpha() and c != " "}
     # Marks of Indic abbreviations are no signs of one.
     signs = {c for c in signs if re.match(f"[{SCRIPTS}]", c) is None} | set(locale.other_signs)
     trigger = re.compile(rf"[0-9{FRACTIONS}/@\\{re.escape(''.join(sorted(signs)))}]")

@@ -96,9 +96,9 @@ class German(Locale):
         "z.b.": "zum beispiel", "z. b.": "zum beispiel", "d.h.": "das heißt", "d. h.": "das heißt", "usw.": "und so weiter",
         "bzw.": "beziehungsweise", "ca.": "circa", "nr.": "nummer", "str.": "straße", "u.a.": "unter anderem", "evtl.": "eventuell",
         "inkl.": "inklusive", "st.": "sankt", "vgl.": "vergleiche", "tel.": "telefon", "ggf.": "gegebenenfalls", "exkl.": "exklusive",
-        "zzgl.": "zuzüglich", "mind.": "mindestens", "max.": "maximal", "abs.": "absatz", "bd.": "band", "kap.": "kapitel", "abb.": "abbildung",
+        "zzgl.": "zuzüglich", "bspw.": "beispielsweise",
         "jh.": "jahrhundert", "jhdt.": "jahrhundert", "std.": "stunden", "hrn.": "herrn", "geb.": "geboren", "gest.": "gestorben", "etc.": "et cetera",
-        "usf.": "und so fort", "sog.": "sogenannte", "bspw.": "beispielsweise", "jr.": "junior", "sen.": "senior", "dipl.": "diplom",
+        "usf.": "und so fort", "sog.": "sogenannte", "jr.": "junior", "dipl.": "diplom",
         "ing.": "ingenieur", "univ.": "universität", "mwst.": "mehrwertsteuer", "o.ä.": "oder ähnliches", "o. ä.": "oder ähnliches",
         "i.d.r.": "in der regel", "i. d. r.": "in der regel", "u.u.": "unter umständen", "u. u.": "unter umständen", "z.t.": "zum teil",
         "z. t.": "zum teil", "v.a.": "vor allem", "v. a.": "vor allem", "e.v.": "eingetragener verein", "e. v.": "eingetragener verein",
@@ -107,7 +107,9 @@ class German(Locale):
         "i.a.": "im auftrag", "i. a.": "im auftrag", "z.zt.": "zurzeit", "z.hd.": "zu händen", "u.ä.": "und ähnliches", "u. ä.": "und ähnliches",
         "§§": "paragrafen",
     }  # fmt: skip
-    before_number: ClassVar = {"s.": "seite", "art.": "artikel", "fig.": "figur", "aufl.": "auflage", "ziff.": "ziffer", "rn.": "randnummer", "st.": "sankt"}
+    before_number: ClassVar = {
+        "mind.": "mindestens", "max.": "maximal", "abs.": "absatz", "bd.": "band", "kap.": "kapitel", "abb.": "abbildung", "s.": "seite", "art.": "artikel", "fig.": "figur", "aufl.": "auflage", "ziff.": "ziffer", "rn.": "randnummer",
+    }  # fmt: skip
     month_aliases: ClassVar = {"mrz": 3, "sept": 9, "jän": 1, "jänner": 1}
     scales: ClassVar = {
         "tausend": "tausend", "million": "million", "millionen": "millionen", "milliarde": "milliarde", "milliarden": "milliarden",

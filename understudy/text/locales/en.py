@@ -133,7 +133,7 @@ class English(Locale):
         "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is", "approx.": "approximately",
         "sgt.": "sergeant", "capt.": "captain", "gov.": "governor", "sen.": "senator", "jr.": "junior", "sr.": "senior",
         "a.k.a.": "also known as", "dept.": "department", "ltd.": "limited", "corp.": "corporation", "messrs.": "messieurs",
-        "est.": "established", "esq.": "esquire", "sq. ft.": "square feet", "sq. mi.": "square miles",
+        "esq.": "esquire", "sq. ft.": "square feet", "sq. mi.": "square miles",
     }  # fmt: skip
     before_number: ClassVar = {
         "no.": "number", "nos.": "numbers", "p.": "page", "pp.": "pages", "vol.": "volume", "fig.": "figure", "figs.": "figures",
