@@ -36,6 +36,7 @@ _TELEPHONE = (
 _SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try"}
 # Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M; the litre alone is written both ways.
 _NO_SYMBOLS = frozenset("GMTSHD")
+_NO_INITIAL_BEFORE = "".join(rf"(?<!(?<![^\W_])(?<!['\-])[a-zà-öø-ÿ]\.{space})" for space in ("", " "))
 _INITIAL_BEFORE = re.compile(r"(?:^|\W)[^\W\d_]\. ?$")
 _CODE_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz-/")
 _CODE_LEFT, _CODE_RIGHT = re.compile(r"[a-z\d/-]+$"), re.compile(r"[a-z\d/-]+")
@@ -229,8 +230,8 @@ def abbreviation_pattern(locale: Locale) -> str:
         letters = s.replace(".", "").replace(" ", "")
         initials = len(letters) > 1 and _INITIALS.fullmatch(s) is not None
         # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
-        both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?+"]
-        patterns += [rf"(?<!\b\w\. )(?<!\b\w\.){b}(?! ?\w(?:\.|\b))" for b in both] if initials else [re.escape(s)]
+        both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"]
+        patterns += [rf"{_NO_INITIAL_BEFORE}{b}(?!\.? ?[a-zà-öø-ÿ]\.)" for b in both] if initials else [re.escape(s)]
     return rf"{NO_LETTER_BEFORE}(?:{'|'.join(dict.fromkeys(patterns))}){NO_LETTER}" if patterns else ""
 
 

@@ -40,7 +40,6 @@ def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
 _KINGS = ("carlos", "felipe", "fernando", "alfonso", "luis", "juan pablo", "juan", "pablo", "pedro", "sancho", "ramiro", "jaime", "enrique", "isabel",
           "jorge", "guillermo", "eduardo", "napoleón", "federico", "alejandro", "nicolás", "catalina", "pío", "benedicto", "león", "gregorio",
           "clemente", "inocencio", "urbano", "bonifacio", "sixto", "francisco", "amadeo", "ricardo", "leopoldo", "maximiliano", "ramsés")  # fmt: skip
-_CENTURIES = ("siglo", "siglos", "s.")
 _ERAS = {"ac": "antes de cristo", "dc": "después de cristo", "ad": "después de cristo", "ec": "era común", "aec": "antes de la era común",
          "dec": "de la era común"}  # fmt: skip
 _ERA = r"a\.? ?c\.?|d\.? ?c\.?|a\.? ?e\.? ?c\.?|d\.? ?e\.? ?c\.?|e\.? ?c\.?|ad"
@@ -113,7 +112,7 @@ class Spanish(Locale):
     before_name: ClassVar = {"d.": "don", "s.": "san", "fr.": "fray"}
     month_aliases: ClassVar = {"setiembre": 9, "sep": 9}
     articles = ("el ", "la ", "los ", "las ", "del ", "al ", "de la ")
-    centuries = frozenset(_CENTURIES)
+    centuries = frozenset({"siglo", "siglos"})
     scales: ClassVar = {w: w for w in ("mil", "millón", "millones", "billón", "billones", "trillón", "trillones")}
     money_names: ClassVar = {
         "usd": Money("dólar", "dólares", "centavo", "centavos"), "eur": Money("euro", "euros", "céntimo", "céntimos"),

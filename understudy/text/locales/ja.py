@@ -13,7 +13,7 @@ __all__ = ["Japanese"]
 
 _DIGITS = ("零", "一", "二", "三", "四", "五", "六", "七", "八", "九")
 _SCALES = ((10**16, "京"), (10**12, "兆"), (10**8, "億"), (10**4, "万"))
-_ROMAN = re.compile("[ⅰ-ⅻ]")
+_ROMAN = re.compile("[ⅰ-ⅻ]+")
 _DAYS = "月火水木金土日"
 
 
@@ -79,7 +79,7 @@ def _lot(m: Match[str], text: str, locale: Locale) -> str | None:
 
 def _roman(m: Match[str], text: str, locale: Locale) -> str:
     """The Roman numerals that are one character."""
-    return locale.cardinal(ord(m.group()) - 0x216F)
+    return "".join(locale.cardinal(ord(c) - 0x216F) for c in m.group())
 
 
 def _to(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -140,7 +140,7 @@ class Japanese(Locale):
             Rule("half", r"(?<!\w)[ap]m(?= ?\d\d?(?:時|:\d\d))", _half_of_day, "letter"),
             Rule("sign", r"[¥](?=\d[\d,]*円)", _yen),
             Rule("lot", r"(?<![\d.,/-])(?:(?<=[^\W\da-z])|(?<=〒))\d{1,4}(?:-\d{1,4}){2}(?![\d-])", _lot),
-            Rule("romanchar", r"[ⅰ-ⅻ]", _roman, "any"),
+            Rule("romanchar", r"[ⅰ-ⅻ]+", _roman, "any"),
             Rule("japanesedate", r"(?<!\d)(?P<year>[12]\d{3})[/-](?P<month>1[0-2]|0?[1-9])[/-](?P<day>3[01]|[12]\d|0?[1-9])(?!\d)", _date),
             Rule("japanesefraction", rf"{sign}(?P<root>√)?(?:(?:(?P<whole>\d+)(?P<unit>[荷と個]))?(?P<inner>√)?(?P<n>\d+)/(?P<d>\d+)(?![\d/])|(?P<de>\d+)分の)", _fraction),
             Rule("weekday", rf"\((?:[{_DAYS}][・~]?)+(?:祝)?\)", _weekdays),
