@@ -264,7 +264,9 @@ def _read_reference(m: Match[str], text: str, locale: Locale) -> str | None:
 
 def _read_title(m: Match[str], text: str, locale: Locale) -> str | None:
     """Only in capitals before a capital, or any m ending a sentence would become a man; not among initials (J. S. Bach)."""
-    if not (text[m.start()].isupper() and text[m.end()].isupper()) or _INITIAL_BEFORE.search(text[max(m.start() - 4, 0) : m.start()]):
+    if not (text[m.start()].isupper() and text[m.end()].isupper()) or _INITIAL_BEFORE.search(
+        text[max(m.start() - 4, 0) : m.start()]
+    ):
         return None
     return locale.before_name[m.group().strip()]
 

@@ -19,7 +19,9 @@ from understudy.text.words import UNSPACED
 __all__ = ["Reader"]
 
 # Classes between which a dash is a range.
-_RANGED = frozenset({"date", "monthday", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "decade"})
+_RANGED = frozenset(
+    {"date", "monthday", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "decade"}
+)
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
 _AT_LETTER = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?=[^\W\d_])"
@@ -113,4 +115,10 @@ def _triggers(locale: Locale) -> tuple[re.Pattern[str], re.Pattern[str], re.Patt
     trigger = re.compile(rf"[0-9{FRACTIONS}/@\\{re.escape(''.join(sorted(signs)))}]")
     lookups = [p for p in (locale.roman_after, either(locale.words), locale.called) if p]
     letters = re.compile(f"{NO_LETTER_BEFORE}(?:{'|'.join(lookups)}){NO_LETTER}") if lookups else None
-    return trigger, re.compile(rf"\.\w|{abbreviation_pattern(locale) or '(?!)'}|{NO_LETTER_BEFORE}(?:{either(locale.before_name) or '(?!)'})"), letters
+    return (
+        trigger,
+        re.compile(
+            rf"\.\w|{abbreviation_pattern(locale) or '(?!)'}|{NO_LETTER_BEFORE}(?:{either(locale.before_name) or '(?!)'})"
+        ),
+        letters,
+    )

@@ -162,10 +162,7 @@ class Locale:
         return f"{word} {self.cardinal(n)}"
 
     def code(self, digits: str, left: str, right: str) -> str | None:
-        """Digits of a serial number; None where they are read as a number.
-
-        `left` and `right` are the letters, digits, hyphens and slashes that they touch (16 at most).
-        """
+        """Digits of a serial number, `left` and `right` being what they touch of it; None where they are read as a number."""
         return self.digits(digits) if len(digits) >= 4 and left[-1:].isalpha() else None
 
     def bare_range(self, left: str, right: str, before: str, after: str) -> bool:
@@ -283,12 +280,8 @@ class Locale:
 
     def time(self, hour: int, minute: int | None, second: int | None, suffix: str) -> str:
         """A clock time; `suffix` is what was written behind it ("am", "uhr", "h", ...) without full stops and spaces."""
-        parts = [self.cardinal(hour)]
-        if minute:
-            parts.append(self.cardinal(minute))
-        if second:
-            parts.append(self.cardinal(second))
-        return " ".join(parts) + self.meridiem(suffix)
+        parts = [hour, *(n for n in (minute, second) if n)]
+        return " ".join(map(self.cardinal, parts)) + self.meridiem(suffix)
 
     def meridiem(self, suffix: str) -> str:
         """a.m. and p.m. read as letters, each with its full stop (the paper's spelling)."""

@@ -29,11 +29,12 @@ _WEAK = (
     "einem ",
 )
 _NOMINATIVE = ("der ", "die ", "das ")
-_KINGS = frozenset(
-    "ludwig friedrich wilhelm heinrich karl otto konrad leopold maximilian rudolf franz josef joseph georg eduard elisabeth philipp "
-    "alexander nikolaus katharina peter paul pius benedikt leo gregor clemens innozenz urban bonifaz johannes august ferdinand sigismund "
-    "albrecht ernst christian gustav napoleon charles".split()
-)
+_KINGS = frozenset({
+    "ludwig", "friedrich", "wilhelm", "heinrich", "karl", "otto", "konrad", "leopold", "maximilian", "rudolf", "franz",
+    "josef", "joseph", "georg", "eduard", "elisabeth", "philipp", "alexander", "nikolaus", "katharina", "peter", "paul",
+    "pius", "benedikt", "leo", "gregor", "clemens", "innozenz", "urban", "bonifaz", "johannes", "august", "ferdinand",
+    "sigismund", "albrecht", "ernst", "christian", "gustav", "napoleon", "charles",
+})  # fmt: skip
 # What is written together with the number before it, with or without a hyphen.
 _TAILS = (
     r"er[ns]?|mal(?:ig\w*)?|fach\w*|jährig\w*|jährlich\w*|tägig\w*|stündig\w*|minütig\w*|monatig\w*|wöchig\w*|prozentig\w*|köpfig\w*"

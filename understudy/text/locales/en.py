@@ -7,29 +7,13 @@ from functools import lru_cache
 from re import Match
 from typing import ClassVar
 
-from understudy.text.locales import numbers
-from understudy.text.locales.cldr import UNITS
+from understudy.text.locales import addresses, numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.cldr import UNITS
 
 __all__ = ["English"]
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-_STREETS = {
-    "st": "street", "ave": "avenue", "rd": "road", "blvd": "boulevard", "dr": "drive", "ln": "lane", "pl": "place", "ct": "court",
-    "hwy": "highway", "expy": "expressway", "pkwy": "parkway", "sq": "square", "ter": "terrace", "cir": "circle", "fwy": "freeway",
-    "trl": "trail", "tpke": "turnpike", "aly": "alley", "plz": "plaza",
-}  # fmt: skip
-_SIDES = {"n": "north", "s": "south", "e": "east", "w": "west", "ne": "northeast", "nw": "northwest", "se": "southeast", "sw": "southwest"}
-_STATES = {
-    "al": "alabama", "ak": "alaska", "az": "arizona", "ar": "arkansas", "ca": "california", "co": "colorado", "ct": "connecticut",
-    "de": "delaware", "fl": "florida", "ga": "georgia", "hi": "hawaii", "id": "idaho", "il": "illinois", "in": "indiana", "ia": "iowa",
-    "ks": "kansas", "ky": "kentucky", "la": "louisiana", "me": "maine", "md": "maryland", "ma": "massachusetts", "mi": "michigan",
-    "mn": "minnesota", "ms": "mississippi", "mo": "missouri", "mt": "montana", "ne": "nebraska", "nv": "nevada", "nh": "new hampshire",
-    "nj": "new jersey", "nm": "new mexico", "ny": "new york", "nc": "north carolina", "nd": "north dakota", "oh": "ohio", "ok": "oklahoma",
-    "or": "oregon", "pa": "pennsylvania", "ri": "rhode island", "sc": "south carolina", "sd": "south dakota", "tn": "tennessee",
-    "tx": "texas", "ut": "utah", "vt": "vermont", "va": "virginia", "wa": "washington", "wv": "west virginia", "wi": "wisconsin",
-    "wy": "wyoming", "dc": "d. c.",
-}  # fmt: skip
 _PER = {
     "wk": "week", "d": "day", "day": "day", "hr": "hour", "h": "hour", "mo": "month", "month": "month", "yr": "year", "week": "week",
     "year": "year", "hour": "hour", "min": "minute", "s": "s", "sec": "second",
@@ -38,42 +22,19 @@ _CAPITAL_SCALES = {"k": "thousand", "m": "million", "b": "billion"}
 _SAID_SO = frozenset({(24, 7), (9, 11)})  # Round the clock, and a day in September.
 # A Roman numeral after these is a plain number, after a monarch's or a pope's name an ordinal.
 _PARTS = "chapter|part|volume|book|act|scene|section|article|appendix|phase|stage|type|class|war|bowl|title|episode|level|grade|world war"
-_KINGS = frozenset(
-    "henry louis edward george james charles william richard elizabeth philip ferdinand frederick napoleon alexander nicholas peter "
-    "catherine paul pius benedict leo gregory clement innocent urban boniface john xerxes darius ptolemy ramses otto leopold "
-    "gustav christian haakon harald felipe carlos alfonso juan pedro mary rudolf maximilian wilhelm".split()
-)
+_KINGS = frozenset({
+    "henry", "louis", "edward", "george", "james", "charles", "william", "richard", "elizabeth", "philip", "ferdinand",
+    "frederick", "napoleon", "alexander", "nicholas", "peter", "catherine", "paul", "pius", "benedict", "leo", "gregory",
+    "clement", "innocent", "urban", "boniface", "john", "xerxes", "darius", "ptolemy", "ramses", "otto", "leopold", "gustav",
+    "christian", "haakon", "harald", "felipe", "carlos", "alfonso", "juan", "pedro", "mary", "rudolf", "maximilian", "wilhelm",
+})  # fmt: skip
 # A range of bare numbers: what it counts or numbers stands around it. Alone the dash is that of a score or a serial number.
 _COUNTED = re.compile(r" ?[a-z]{2}")
-_COUNTING = re.compile(r"(?:from|between|about|around|approximately|ages|aged|pages|chapters|lines|verses|rows|items|years|pp\.|nos\.|figs\.) $")
+_COUNTING = re.compile(
+    r"(?:from|between|about|around|approximately|ages|aged|pages|chapters|lines|verses|rows|items|years|pp\.|nos\.|figs\.) $"
+)
 _BY, _DATED = re.compile(r"\dx$"), re.compile(r"[a-z]+-")
 _AREA_CODE = re.compile(r"\b800\b(?=.*\d)")
-
-
-def _street(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "1428 Elm St.": the house number as a year or digit by digit, the kind of street in full."""
-    names = text[m.start("name") : m.end("name")].split() if m["name"] else []
-    if len(names) > 1 and not all(name[0].isupper() for name in names):
-        return None
-    nth = locale.ordinal(int(m["nth"]), m["mark"]) if m["nth"] else m["name"]
-    if nth is None:
-        return None
-    words = [_house(m["n"], locale), _SIDES.get(m["side"] or "", ""), nth, _STREETS[m["kind"]], _SIDES.get(m["end"] or "", "")]
-    return " ".join(words)
-
-
-def _house(n: str, locale: Locale) -> str:
-    """A house number: as said of years, "one twenty three" and "twelve eleven", beyond four digits one by one."""
-    if len(n) == 3 and n[1] != "0":
-        return f"{locale.cardinal(int(n[0]))} {locale.cardinal(int(n[1:]))}"
-    if len(n) == 3 and n[1:] == "00":
-        return locale.cardinal(int(n))
-    return locale.year(int(n)) if len(n) == 4 else locale.digits(n) if len(n) > 2 else locale.cardinal(int(n))
-
-
-def _state(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ ", CA 95051": a state in capitals and its zip code."""
-    return f"{_STATES[m['state']]} {locale.digits(m['zip'])}" if text[m.start() : m.start() + 2].isupper() else None
 
 
 def _capital_scale(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -83,12 +44,6 @@ def _capital_scale(m: Match[str], text: str, locale: Locale) -> str | None:
         return None
     scale = _CAPITAL_SCALES[m["scale"]]
     return f"{locale.decimal_words(whole, decimals) if decimals else locale.cardinal(int(whole))} {scale}"
-
-
-def _saint(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "St. Louis"; after a name in capitals it ends a street."""
-    before = text[: m.start()].rstrip(" ")[-16:].rpartition(" ")[2]
-    return "saint" if text[m.start()].isupper() and text[m.end()].isupper() and not before[:1].isupper() else None
 
 
 def _per(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -191,19 +146,19 @@ class English(Locale):
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?P<mark>st|nd|rd|th)(?!\w)"
 
     def extra_rules(self) -> list[Rule]:
-        kinds, units = "|".join(_STREETS), "|".join(_PER)
-        street = (
-            rf"(?<![\w.,$-])(?P<n>\d{{1,5}}) (?:(?P<side>[ns][ew]|[nsew])\.? )?(?:(?P<nth>\d+)(?P<mark>st|nd|rd|th)|(?P<name>[a-z]+(?: [a-z]+){{0,2}}?)) "
-            rf"(?P<kind>{kinds})(?:\.(?!\w)|(?![\w.]))(?: (?P<end>[ns][ew])(?!\w))?"
+        units = "|".join(_PER)
+        measured = "|".join(
+            sorted(map(re.escape, {u for u in UNITS if u.isascii() and u.islower()} - self.no_units), key=len, reverse=True)
         )
-        measured = "|".join(sorted(map(re.escape, {u for u in UNITS if u.isascii() and u.islower()} - self.no_units), key=len, reverse=True))
         return [
-            Rule("street", street, _street),
-            Rule("state", rf"(?<=, )(?P<state>{'|'.join(_STATES)}),? (?P<zip>\d{{5}})(?![\w-])", _state, "letter"),
-            Rule("saint", r"(?<![\w.])st\. (?=[a-z])", _saint, "letter"),
+            *addresses.rules(),
             Rule("by", r"(?:(?<=\d)|(?<=\d ))x(?= ?\d)", lambda m, text, locale: "by", "letter"),
             Rule("capitalscale", r"(?<![\w.,$€£¥])(?P<n>\d+(?:\.\d+)?)(?P<scale>[kmb])(?![\w.'-])", _capital_scale),
-            Rule("quantity", rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))", lambda m, text, locale: locale.cardinal(int(m.group()))),
+            Rule(
+                "quantity",
+                rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))",
+                lambda m, text, locale: locale.cardinal(int(m.group())),
+            ),
             Rule("every", rf"(?<=\d)/(?P<unit>{units})(?!\w)", _per),
             Rule("era", r"(?<![\w.,])(?P<n>\d{1,4}) ?(?P<era>a\.?d|b\.?c(?:\.?e)?|c\.?e)\.?(?!\w)", _era),
             Rule("nthpart", r"(?<![\w./])(?P<n>\d+)/(?P<d>\d+)(?:st|nd|rd|th)s?(?!\w)", _nth_part),
@@ -211,12 +166,19 @@ class English(Locale):
 
     def code(self, digits: str, left: str, right: str) -> str | None:
         """Digits next to letters are read one by one from three on; others of a serial number from six on, without "and"."""
-        if _BY.search(left) or _BY.match(right[::-1][-2:]) or (int(digits) in self.years_bare and _DATED.fullmatch(left) and not right):
+        if (
+            _BY.search(left)
+            or _BY.match(right[::-1][-2:])
+            or (int(digits) in self.years_bare and _DATED.fullmatch(left) and not right)
+        ):
             return None  # Not serial: 1920x1080, pre-1990.
         if len(digits) > 2 and (left[-1:].isalpha() or right in ("st", "nd", "rd", "th")):
             return self.digits(digits)
         chain = f"{left}0{right}"
-        if not any(c.isalpha() for c in left.rpartition("/")[2] + right.partition("/")[0]) and chain.count("-") + chain.count("/") < 2:
+        if (
+            not any(c.isalpha() for c in left.rpartition("/")[2] + right.partition("/")[0])
+            and chain.count("-") + chain.count("/") < 2
+        ):
             return None
         return self.digits(digits) if len(digits) > 5 or (len(digits) > 1 and digits[0] == "0") else self.bare(int(digits))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from re import Match
 from typing import ClassVar
 
@@ -153,7 +152,9 @@ class Spanish(Locale):
         return [
             Rule("deldate", rf"(?<![\w./:,]){day} (?:de )?(?P<month>{month})\.? del {year}(?![\w%])", _del_date),
             Rule("dottedtime", dotted, _dotted_time),
-            Rule("zoned", r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d) ?h(?= (?:utc|gmt|est|pst|cst|mst|cet|edt|pdt|cdt|mdt)(?!\w))", _zoned),
+            Rule(
+                "zoned", r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d) ?h(?= (?:utc|gmt|est|pst|cst|mst|cet|edt|pdt|cdt|mdt)(?!\w))", _zoned
+            ),
             Rule("zone", r"(?<![\w])(?P<zone>gmt|utc) ?(?P<sign>[+-])(?P<h>\d\d?)(?::(?P<m>\d\d))?(?!\d)", _zone, "letter"),
             Rule("era", rf"(?:(?<=\d )|{centuries})(?P<era>{_ERA})(?![^\W_])", _era, "letter"),
         ]
@@ -237,7 +238,9 @@ class Spanish(Locale):
             words = f"{feminine} {'hora' if hour == 1 else 'horas'}" if suffix.startswith("h") else feminine
         elif second and suffix not in ("am", "pm", "h"):
             counts = [f"{feminine} hora", f"{self.counted(minute or 0)} minuto", f"{self.counted(second)} segundo"]
-            words = "{} {} y {}".format(*(c if n == 1 else f"{c}s" for c, n in zip(counts, (hour, minute or 0, second), strict=True)))
+            words = "{} {} y {}".format(
+                *(c if n == 1 else f"{c}s" for c, n in zip(counts, (hour, minute or 0, second), strict=True))
+            )
         elif minute == 0:
             words = feminine
         elif minute in (15, 30):

@@ -24,7 +24,12 @@ _ELISION = re.compile(r"\bde (?=[aeiouyéèê])")
 def _roman_ordinal(m: Match[str], text: str, locale: Locale) -> str | None:
     """ "XXe siècle": numeral in capitals, ending in small letters."""
     n, roman = numbers.roman(m["roman"]), text[m.start("roman") : m.end("roman")]
-    if n is None or not roman.isupper() or text[m.start("mark") : m.end()].isupper() or (n == 1) != (m["mark"] in ("er", "ᵉʳ", "re", "ʳᵉ")):
+    if (
+        n is None
+        or not roman.isupper()
+        or text[m.start("mark") : m.end()].isupper()
+        or (n == 1) != (m["mark"] in ("er", "ᵉʳ", "re", "ʳᵉ"))
+    ):
         return None
     return locale.ordinal(n, m["mark"])
 
@@ -115,7 +120,11 @@ class French(Locale):
 
     def roman(self, word: str, n: int) -> str:
         """The first of a name is "premier", all others are counted: "louis quatorze"."""
-        return f"{word} premier" if n == 1 and (word in _KINGS or word in ("chapitre", "tome", "livre", "acte")) else super().roman(word, n)
+        return (
+            f"{word} premier"
+            if n == 1 and (word in _KINGS or word in ("chapitre", "tome", "livre", "acte"))
+            else super().roman(word, n)
+        )
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         mark = mark.translate(_SUPERSCRIPTS)

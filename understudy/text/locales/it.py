@@ -68,7 +68,27 @@ class Italian(Locale):
     before_name: ClassVar = {"s.": "san", "on.": "onorevole", "sen.": "senatore", "gen.": "generale", "col.": "colonnello", "cap.": "capitano",
                              "mons.": "monsignor", "card.": "cardinale", "ten.": "tenente", "com.": "comandante", "cav.": "cavalier", "prof.": "professor"}  # fmt: skip
     month_aliases: ClassVar = {"sett": 9, "genn": 1, "febbr": 2}
-    articles = ("il ", "lo ", "la ", "l'", "i ", "gli ", "le ", "del ", "dello ", "della ", "al ", "allo ", "alla ", "dal ", "dalla ", "nel ", "nella ", "sul ", "sulla ")
+    articles = (
+        "il ",
+        "lo ",
+        "la ",
+        "l'",
+        "i ",
+        "gli ",
+        "le ",
+        "del ",
+        "dello ",
+        "della ",
+        "al ",
+        "allo ",
+        "alla ",
+        "dal ",
+        "dalla ",
+        "nel ",
+        "nella ",
+        "sul ",
+        "sulla ",
+    )
     centuries = frozenset({"secolo"})
     called = r"[ivx]+ secolo"
     telephone_pattern = r"(?<![\d.,-])3\d\d[ -.]\d{6,7}(?![\d-])|(?<![\d.,-])3\d\d[ -]\d{3}[ -]\d{3,4}(?![\d-])"
@@ -79,12 +99,24 @@ class Italian(Locale):
         "rub": Money("rublo", "rubli", "copeca", "copeche", "m", "f"), "chf": Money("franco svizzero", "franchi svizzeri", "centesimo", "centesimi"),
         "inr": Money("rupia", "rupie", "paisa", "paise", "f"), "krw": Money("won", "won"),
     }  # fmt: skip
-    unit_names: ClassVar = {"electric-ampere": ("ampere", "ampere"), "mass-tonne": ("tonnellata", "tonnellate"), "area-acre": ("acro", "acri")}
+    unit_names: ClassVar = {
+        "electric-ampere": ("ampere", "ampere"),
+        "mass-tonne": ("tonnellata", "tonnellate"),
+        "area-acre": ("acro", "acri"),
+    }
     unit_genders: ClassVar = {
         "duration-hour": "f", "mass-tonne": "f", "mass-pound": "f", "mass-ounce": "f", "length-yard": "f", "duration-week": "f",
         "energy-kilocalorie": "f", "pressure-atmosphere": "f",
     }  # fmt: skip
-    local_units: ClassVar = {"ore": "duration-hour", "sec.": "duration-second", "min.": "duration-minute", "kmq": "area-square-kilometer", "mq": "area-square-meter", "mc": "volume-cubic-meter", "db": "decibel"}
+    local_units: ClassVar = {
+        "ore": "duration-hour",
+        "sec.": "duration-second",
+        "min.": "duration-minute",
+        "kmq": "area-square-kilometer",
+        "mq": "area-square-meter",
+        "mc": "volume-cubic-meter",
+        "db": "decibel",
+    }
     no_units = frozenset({"in", "st", "pt", "ac"})
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm"
     hour_letter = True
