@@ -34,7 +34,7 @@ _TELEPHONE = (
     r"|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?!\d)|(?<![\d-])\d{3}-\d\d-\d{4}(?!\d)|(?<![\d-])0\d{1,4}[-/ ]\d{5,8}(?!\d)"
 )
 _SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try"}
-# Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M; the litre alone is written both ways.
+# Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M (and 4K, without a space); the litre alone is written both ways.
 _NO_SYMBOLS = frozenset("GMTSHD")
 _NO_INITIAL_BEFORE = "".join(rf"(?<!(?<![^\W_])(?<!['\-])[a-zà-öø-ÿ]\.{space})" for space in ("", " "))
 _INITIAL_BEFORE = re.compile(r"(?:^|\W)[^\W\d_]\. ?$")
@@ -158,7 +158,7 @@ class Classes:
     def _read_measure(self, m: Match[str], text: str, locale: Locale) -> str | None:
         a, symbol = self.amounts.parse(m["amount"]), m["unit"]
         given = text[m.start("unit") : m.end("unit")]
-        if given in _NO_SYMBOLS:
+        if given in _NO_SYMBOLS or (given == "K" and text[m.start("unit") - 1].isdecimal()):
             return None
         unit = locale.local_units.get(symbol) or UNITS.get(given, UNITS.get(symbol))
         words = None if a is None or unit is None else locale.measure(a, unit)

@@ -20,7 +20,21 @@ __all__ = ["Reader"]
 
 # Classes between which a dash is a range.
 _RANGED = frozenset(
-    {"date", "monthday", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "decade"}
+    {
+        "date",
+        "monthday",
+        "time",
+        "hours",
+        "money",
+        "price",
+        "measure",
+        "percent",
+        "ordinal",
+        "number",
+        "quantity",
+        "days",
+        "decade",
+    }
 )
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.

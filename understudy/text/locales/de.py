@@ -169,7 +169,7 @@ class German(Locale):
             Rule("spaceddate", r"(?<![\w.,])(?P<d>\d\d?)\. (?P<m>\d\d?)\. (?P<y>[12]\d{3})(?![\w.])", _spaced_date),
             Rule("shortdate", r"(?<![\w.,])(?P<d>\d\d?)\.(?P<m>\d\d?)(?:\.(?!\d)|(?![\d.,%]| ?uhr))", _short_date),
             Rule("compound", rf"(?<![\w.,/-])(?P<n>\d+)-?(?P<tail>{_TAILS})(?![^\W\d_])", _compound),
-            Rule("inyear", r"(?:(?<=\bjahr )|(?<=\bjahre )|(?<=\banno ))1[1-9]\d\d(?![\w.,-])", _dated),
+            Rule("inyear", r"(?:(?<=\bjahr )|(?<=\bjahre )|(?<=\banno ))1[1-9]\d\d(?![\w-]|[.,]\d)", _dated),
         ]
 
     def roman(self, word: str, n: int) -> str:

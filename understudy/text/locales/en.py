@@ -38,9 +38,9 @@ _AREA_CODE = re.compile(r"\b800\b(?=.*\d)")
 
 
 def _capital_scale(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "1.5M", "200K": in capitals; below ten K is no number (a 4K screen, a 5K run)."""
+    """ "1.5M", "200K": in capitals; not a 4K screen, a 5K run, or the flat 4B."""
     whole, _, decimals = m["n"].partition(".")
-    if not text[m.end() - 1].isupper() or (m["scale"] == "k" and int(whole) < 10):
+    if not text[m.end() - 1].isupper() or (m["scale"] == "k" and int(whole) < 10) or (m["scale"] == "b" and not decimals):
         return None
     scale = _CAPITAL_SCALES[m["scale"]]
     return f"{locale.decimal_words(whole, decimals) if decimals else locale.cardinal(int(whole))} {scale}"
@@ -55,6 +55,11 @@ def _era(m: Match[str], text: str, locale: Locale) -> str | None:
     if not text[m.start("era") : m.end("era")].replace(".", "").isupper():
         return None
     return f"{locale.year(int(m['n']))} {' '.join(m['era'].replace('.', ''))}"
+
+
+def _days(m: Match[str], text: str, locale: Locale) -> str | None:
+    """The first day of "5-7 May"."""
+    return f"the {locale.ordinal(int(m['n']))}" if 0 < int(m["n"]) < 32 else None
 
 
 def _nth_part(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -142,11 +147,12 @@ class English(Locale):
     )
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|o'clock"
     telephone_pattern = r"(?<![\d-])1-\d{3}-\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])"
+    called = r"st(?=\. )"
     roman_after = "|".join([_PARTS, *sorted(_KINGS)])
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?P<mark>st|nd|rd|th)(?!\w)"
 
     def extra_rules(self) -> list[Rule]:
-        units = "|".join(_PER)
+        units, months = "|".join(_PER), "|".join(sorted(self.months[0], key=len, reverse=True))
         measured = "|".join(
             sorted(map(re.escape, {u for u in UNITS if u.isascii() and u.islower()} - self.no_units), key=len, reverse=True)
         )
@@ -158,6 +164,11 @@ class English(Locale):
                 "quantity",
                 rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))",
                 lambda m, text, locale: locale.cardinal(int(m.group())),
+            ),
+            Rule(
+                "days",
+                rf"(?<![\w.,/-])(?P<n>\d\d?)(?:st|nd|rd|th)?(?= ?[-–] ?\d\d?(?:st|nd|rd|th)? (?:of )?(?:{months})(?!\w))",
+                _days,
             ),
             Rule("every", rf"(?<=\d)/(?P<unit>{units})(?!\w)", _per),
             Rule("era", r"(?<![\w.,])(?P<n>\d{1,4}) ?(?P<era>a\.?d|b\.?c(?:\.?e)?|c\.?e)\.?(?!\w)", _era),

@@ -29,6 +29,11 @@ def _era(m: Match[str], text: str, locale: Locale) -> str | None:
     return era if text[m.start()].islower() and text[m.start("c")].isupper() else None
 
 
+def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "ore 8.30", "alle 8.30"."""
+    return locale.time(int(m["h"]), int(m["m"]), None, "")
+
+
 class Italian(Locale):
     lang = "it"
     groups = ". "
@@ -126,6 +131,7 @@ class Italian(Locale):
     def extra_rules(self) -> list[Rule]:
         return [
             Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter"),
+            Rule("dottedtime", r"(?:(?<=\bore )|(?<=lle ))(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d%]|[.,]\d)", _dotted_time),
             Rule("era", r"(?<!\w)(?P<era>[ad])\. ?(?P<c>c)\.?(?!\w)", _era, "letter"),
         ]
 
