@@ -37,9 +37,12 @@ ENGLISH = [
     ("Chapter IV, pp. 5-6", "chapter four pages five to six"),
     ("Gen. Lee at Mt. Everest", "general lee at mount everest"),
     ("No. 5", "number five"),
+    ("the book I read, Paul I think, John V. Lindsay", "the book i read paul i think john v lindsay"),
+    ("Elizabeth I of England", "elizabeth the first of england"),
 ]  # fmt: skip
 OTHERS = [
     ("it", "XX secolo, secolo XIX", "ventesimo secolo secolo diciannovesimo"),
+    ("it", "nel secolo i romani", "nel secolo i romani"),
     ("it", "Luigi XIV", "luigi quattordicesimo"),
     ("it", "nel 100 d.C.", "nel cento dopo cristo"),
     ("it", "la A.C. Milan, J. S. Bach, S. Pietro", "la a. c. milan j. s. bach san pietro"),

@@ -276,4 +276,6 @@ def _read_roman(m: Match[str], text: str, locale: Locale) -> str | None:
     n = numbers.roman(m["roman"])
     if n is None or not (text[m.start("roman") : m.end()].isupper() or m["word"] in locale.centuries):
         return None
+    if not locale.is_roman(text[m.start() : m.end("word")], m["roman"], text[m.end() : m.end() + 6]):
+        return None
     return locale.roman(m["word"], n)

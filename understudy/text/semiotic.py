@@ -19,23 +19,9 @@ from understudy.text.words import UNSPACED
 __all__ = ["Reader"]
 
 # Classes between which a dash is a range.
-_RANGED = frozenset(
-    {
-        "date",
-        "monthday",
-        "time",
-        "hours",
-        "money",
-        "price",
-        "measure",
-        "percent",
-        "ordinal",
-        "number",
-        "quantity",
-        "days",
-        "decade",
-    }
-)
+_RANGED = frozenset({
+    "date", "daymonth", "monthday", "days", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "decade",
+})  # fmt: skip
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
 _AT_LETTER = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?=[^\W\d_])"

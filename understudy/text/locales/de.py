@@ -7,6 +7,7 @@ from re import Match
 from typing import ClassVar
 
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["German"]
 
@@ -29,12 +30,7 @@ _WEAK = (
     "einem ",
 )
 _NOMINATIVE = ("der ", "die ", "das ")
-_KINGS = frozenset({
-    "ludwig", "friedrich", "wilhelm", "heinrich", "karl", "otto", "konrad", "leopold", "maximilian", "rudolf", "franz",
-    "josef", "joseph", "georg", "eduard", "elisabeth", "philipp", "alexander", "nikolaus", "katharina", "peter", "paul",
-    "pius", "benedikt", "leo", "gregor", "clemens", "innozenz", "urban", "bonifaz", "johannes", "august", "ferdinand",
-    "sigismund", "albrecht", "ernst", "christian", "gustav", "napoleon", "charles",
-})  # fmt: skip
+_KINGS = KINGS["de"]
 # What is written together with the number before it, with or without a hyphen.
 _TAILS = (
     r"er[ns]?|mal(?:ig\w*)?|fach\w*|jährig\w*|jährlich\w*|tägig\w*|stündig\w*|minütig\w*|monatig\w*|wöchig\w*|prozentig\w*|köpfig\w*"
@@ -150,7 +146,7 @@ class German(Locale):
     }
     money_symbols: ClassVar = {"ct": "ct"}
     no_units = frozenset({"in", "d", "pt", "st", "ac"})
-    roman_after = "|".join(["kapitel|band|akt|teil|artikel|buch|abschnitt|weltkrieg|klasse|typ|stufe|phase", *sorted(_KINGS)])
+    roman_after = "|".join(["kapitel|band|akt|teil|artikel|buch|abschnitt|weltkrieg|klasse|typ|stufe|phase", *_KINGS])
     time_suffixes = r"uhr|a\. ?m\.?|p\. ?m\.?"
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:\.\d{3})+|\d+)(?P<mark>\.(?=\s*$|\s+[a-zäöü])|s?te[nrsm]?(?!\w))"
 
@@ -171,6 +167,9 @@ class German(Locale):
             Rule("compound", rf"(?<![\w.,/-])(?P<n>\d+)-?(?P<tail>{_TAILS})(?![^\W\d_])", _compound),
             Rule("inyear", r"(?:(?<=\bjahr )|(?<=\bjahre )|(?<=\banno ))1[1-9]\d\d(?![\w-]|[.,]\d)", _dated),
         ]
+
+    def is_roman(self, word: str, numeral: str, after: str) -> bool:
+        return numeral != "l"  # The full stop belongs to the numeral.
 
     def roman(self, word: str, n: int) -> str:
         """ "Ludwig XIV.": the article is said and the ordinal follows it."""

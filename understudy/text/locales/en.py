@@ -10,6 +10,7 @@ from typing import ClassVar
 from understudy.text.locales import addresses, numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 from understudy.text.locales.cldr import UNITS
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["English"]
 
@@ -22,17 +23,13 @@ _CAPITAL_SCALES = {"k": "thousand", "m": "million", "b": "billion"}
 _SAID_SO = frozenset({(24, 7), (9, 11)})  # Round the clock, and a day in September.
 # A Roman numeral after these is a plain number, after a monarch's or a pope's name an ordinal.
 _PARTS = "chapter|part|volume|book|act|scene|section|article|appendix|phase|stage|type|class|war|bowl|title|episode|level|grade|world war"
-_KINGS = frozenset({
-    "henry", "louis", "edward", "george", "james", "charles", "william", "richard", "elizabeth", "philip", "ferdinand",
-    "frederick", "napoleon", "alexander", "nicholas", "peter", "catherine", "paul", "pius", "benedict", "leo", "gregory",
-    "clement", "innocent", "urban", "boniface", "john", "xerxes", "darius", "ptolemy", "ramses", "otto", "leopold", "gustav",
-    "christian", "haakon", "harald", "felipe", "carlos", "alfonso", "juan", "pedro", "mary", "rudolf", "maximilian", "wilhelm",
-})  # fmt: skip
+_KINGS = KINGS["en"]
 # A range of bare numbers: what it counts or numbers stands around it. Alone the dash is that of a score or a serial number.
 _COUNTED = re.compile(r" ?[a-z]{2}")
 _COUNTING = re.compile(
-    r"(?:from|between|about|around|approximately|ages|aged|pages|chapters|lines|verses|rows|items|years|pp\.|nos\.|figs\.) $"
+    r"(?:from|between|about|around|approximately|ages|aged|pages|chapters|lines|verses|years|pp\.|nos\.|figs\.) $"
 )
+_AFTER_FIRST = re.compile(r"\W*$|[^\w\s]| (?:of|was|and)\b")
 _BY, _DATED = re.compile(r"\dx$"), re.compile(r"[a-z]+-")
 _AREA_CODE = re.compile(r"\b800\b(?=.*\d)")
 
@@ -46,10 +43,6 @@ def _capital_scale(m: Match[str], text: str, locale: Locale) -> str | None:
     return f"{locale.decimal_words(whole, decimals) if decimals else locale.cardinal(int(whole))} {scale}"
 
 
-def _per(m: Match[str], text: str, locale: Locale) -> str | None:
-    return f"per {_PER[m['unit']]}"
-
-
 def _era(m: Match[str], text: str, locale: Locale) -> str | None:
     """A year before or after Christ, in capitals: "340 AD"."""
     if not text[m.start("era") : m.end("era")].replace(".", "").isupper():
@@ -60,10 +53,6 @@ def _era(m: Match[str], text: str, locale: Locale) -> str | None:
 def _days(m: Match[str], text: str, locale: Locale) -> str | None:
     """The first day of "5-7 May"."""
     return f"the {locale.ordinal(int(m['n']))}" if 0 < int(m["n"]) < 32 else None
-
-
-def _nth_part(m: Match[str], text: str, locale: Locale) -> str | None:
-    return locale.fraction(int(m["n"]), int(m["d"]))
 
 
 class English(Locale):
@@ -148,7 +137,7 @@ class English(Locale):
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|o'clock"
     telephone_pattern = r"(?<![\d-])1-\d{3}-\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])"
     called = r"st(?=\. )"
-    roman_after = "|".join([_PARTS, *sorted(_KINGS)])
+    roman_after = "|".join([_PARTS, *_KINGS])
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?P<mark>st|nd|rd|th)(?!\w)"
 
     def extra_rules(self) -> list[Rule]:
@@ -170,9 +159,13 @@ class English(Locale):
                 rf"(?<![\w.,/-])(?P<n>\d\d?)(?:st|nd|rd|th)?(?= ?[-–] ?\d\d?(?:st|nd|rd|th)? (?:of )?(?:{months})(?!\w))",
                 _days,
             ),
-            Rule("every", rf"(?<=\d)/(?P<unit>{units})(?!\w)", _per),
+            Rule("every", rf"(?<=\d)/(?P<unit>{units})(?!\w)", lambda m, text, locale: f"per {_PER[m['unit']]}"),
             Rule("era", r"(?<![\w.,])(?P<n>\d{1,4}) ?(?P<era>a\.?d|b\.?c(?:\.?e)?|c\.?e)\.?(?!\w)", _era),
-            Rule("nthpart", r"(?<![\w./])(?P<n>\d+)/(?P<d>\d+)(?:st|nd|rd|th)s?(?!\w)", _nth_part),
+            Rule(
+                "nthpart",
+                r"(?<![\w./])(?P<n>\d+)/(?P<d>\d+)(?:st|nd|rd|th)s?(?!\w)",
+                lambda m, text, locale: locale.fraction(int(m["n"]), int(m["d"])),
+            ),
         ]
 
     def code(self, digits: str, left: str, right: str) -> str | None:
@@ -196,6 +189,12 @@ class English(Locale):
     def bare_range(self, left: str, right: str, before: str, after: str) -> bool:
         years = left.isdecimal() and int(left) in self.years_bare and right.isdecimal() and len(right) in (2, 4)
         return years or _COUNTED.match(after) is not None or _COUNTING.search(before) is not None
+
+    def is_roman(self, word: str, numeral: str, after: str) -> bool:
+        """ "I" after a part in capitals, and after a name where no verb can follow: "the book I read", "Paul I think"."""
+        if numeral == "i" and (not word[0].isupper() or (word.lower() in _KINGS and not _AFTER_FIRST.match(after))):
+            return False
+        return super().is_roman(word, numeral, after)
 
     def roman(self, word: str, n: int) -> str:
         return f"{word} the {self.ordinal(n)}" if word in _KINGS else super().roman(word, n)
@@ -242,9 +241,7 @@ class English(Locale):
 
     def year(self, n: int) -> str:
         high, low = divmod(n, 100)
-        if n % 1000 < 10 or n < 100 or n > 9999:
-            return self.bare(n)
-        if n < 1000 and low == 0:
+        if n % 1000 < 10 or n < 100 or n > 9999 or (n < 1000 and low == 0):
             return self.bare(n)
         if low == 0:
             return f"{self.bare(high)} hundred"

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["Spanish"]
 
@@ -36,9 +37,7 @@ def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.time(int(m["h"]), int(m["m"]), None, "")
 
 
-_KINGS = ("carlos", "felipe", "fernando", "alfonso", "luis", "juan pablo", "juan", "pablo", "pedro", "sancho", "ramiro", "jaime", "enrique", "isabel",
-          "jorge", "guillermo", "eduardo", "napoleón", "federico", "alejandro", "nicolás", "catalina", "pío", "benedicto", "león", "gregorio",
-          "clemente", "inocencio", "urbano", "bonifacio", "sixto", "francisco", "amadeo", "ricardo", "leopoldo", "maximiliano", "ramsés")  # fmt: skip
+_KINGS = KINGS["es"]
 _ERAS = {"ac": "antes de cristo", "dc": "después de cristo", "ad": "después de cristo", "ec": "era común", "aec": "antes de la era común",
          "dec": "de la era común"}  # fmt: skip
 _ERA = r"a\.? ?c\.?|d\.? ?c\.?|a\.? ?e\.? ?c\.?|d\.? ?e\.? ?c\.?|e\.? ?c\.?|ad"
@@ -105,7 +104,7 @@ class Spanish(Locale):
         "d.c.": "después de cristo",
     }  # fmt: skip
     before_number: ClassVar = {
-        "no.": "número", "num.": "número", "art.": "artículo", "arts.": "artículos", "cap.": "capítulo", "fig.": "figura", "p.": "página",
+        "nro.": "número", "num.": "número", "art.": "artículo", "arts.": "artículos", "cap.": "capítulo", "fig.": "figura", "p.": "página",
         "pp.": "páginas", "km.": "kilómetro", "ext.": "extensión", "apdo.": "apartado", "ed.": "edición",
     }  # fmt: skip
     before_name: ClassVar = {"d.": "don", "s.": "san", "fr.": "fray"}

@@ -8,12 +8,11 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["French"]
 
-_KINGS = ("louis", "henri", "charles", "philippe", "françois", "napoléon", "jean-paul", "jean", "paul", "pie", "benoît", "léon", "grégoire", "clément",
-          "innocent", "urbain", "boniface", "élisabeth", "édouard", "george", "georges", "jacques", "guillaume", "frédéric", "alexandre",
-          "nicolas", "catherine", "léopold", "baudouin", "albert", "ferdinand", "alphonse", "hassan", "mohammed")  # fmt: skip
+_KINGS = KINGS["fr"]
 _PARTS = "siècle|chapitre|tome|livre|acte|scène|article|volume|partie|titre|guerre mondiale"
 _ROMAN_ORDINAL = r"(?P<roman>[ivx]+)(?P<mark>ᵉʳ|er|ʳᵉ|re|ᵉ|e|ème|ième)"
 _SUPERSCRIPTS = str.maketrans("ᵉʳᵈˢ", "erds")
@@ -78,7 +77,7 @@ class French(Locale):
     words: ClassVar = {
         "dr": "docteur", "dʳ": "docteur", "drs": "docteurs", "dʳˢ": "docteurs", "pʳ": "professeur", "pʳˢ": "professeurs", "mʳ": "monsieur",
         "mr": "monsieur", "mᵉ": "maître", "mᵉˢ": "maîtres", "mᵍʳ": "monseigneur", "vᵛᵉ": "veuve", "cⁱᵉ": "compagnie", "cie": "compagnie",
-        "st": "saint", "sᵗ": "saint", "ste": "sainte", "sᵗᵉ": "sainte", "bd": "boulevard", "bᵈ": "boulevard", "nᵗ": "négociant", "mᵐᵉ": "madame", "mˡˡᵉ": "mademoiselle", "mˡˡᵉˢ": "mesdemoiselles", "mme": "madame",
+        "st": "saint", "sᵗ": "saint", "ste": "sainte", "sᵗᵉ": "sainte", "bᵈ": "boulevard", "nᵗ": "négociant", "mᵐᵉ": "madame", "mˡˡᵉ": "mademoiselle", "mˡˡᵉˢ": "mesdemoiselles", "mme": "madame",
         "mlle": "mademoiselle", "mmes": "mesdames", "mlles": "mesdemoiselles", "mᵐᵉˢ": "mesdames", "mgr": "monseigneur",
     }  # fmt: skip
     scales: ClassVar = {

@@ -8,12 +8,11 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["Italian"]
 
-_KINGS = ("vittorio emanuele", "umberto", "luigi", "enrico", "carlo", "filippo", "giovanni", "paolo", "pio", "benedetto", "leone", "gregorio",
-          "clemente", "innocenzo", "urbano", "bonifacio", "sisto", "elisabetta", "edoardo", "giorgio", "giacomo", "guglielmo", "federico",
-          "napoleone", "alessandro", "nicola", "caterina", "ferdinando", "francesco", "amedeo", "cosimo", "papa", "giulio", "ottone")  # fmt: skip
+_KINGS = KINGS["it"]
 _ELIDED = re.compile(r"\buna (?=[aeiou])")
 
 
@@ -94,7 +93,6 @@ class Italian(Locale):
         "sul ",
         "sulla ",
     )
-    centuries = frozenset({"secolo"})
     called = r"[ivx]+ secolo"
     telephone_pattern = r"(?<![\d.,-])3\d\d[ -.]\d{6,7}(?![\d-])|(?<![\d.,-])3\d\d[ -]\d{3}[ -]\d{3,4}(?![\d-])"
     scales: ClassVar = {w: w for w in ("mila", "milione", "milioni", "miliardo", "miliardi")}

@@ -6,6 +6,7 @@ from re import Match
 from typing import ClassVar
 
 from understudy.text.locales.base import Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["Portuguese"]
 
@@ -24,9 +25,7 @@ _TENS = (
 )
 _HUNDREDS = ("", "centésimo", "ducentésimo", "trecentésimo", "quadringentésimo", "quingentésimo", "sexcentésimo", "septingentésimo",
              "octingentésimo", "noningentésimo")  # fmt: skip
-_KINGS = ("pedro", "joão paulo", "joão", "luís", "carlos", "filipe", "manuel", "afonso", "sancho", "dinis", "fernando", "duarte", "sebastião", "josé",
-          "maria", "miguel", "henrique", "isabel", "jorge", "guilherme", "eduardo", "napoleão", "frederico", "alexandre", "nicolau", "catarina",
-          "pio", "bento", "leão", "gregório", "clemente", "inocêncio", "urbano", "paulo", "ricardo", "leopoldo", "ramsés")  # fmt: skip
+_KINGS = KINGS["pt"]
 _SCALES = ("", "mil", "milhão", "bilhão", "trilhão", "quatrilhão", "quintilhão")
 _MANY = ("", "mil", "milhões", "bilhões", "trilhões", "quatrilhões", "quintilhões")
 
@@ -58,9 +57,9 @@ class Portuguese(Locale):
         "av.": "avenida", "etc.": "et cetera", "n.º": "número", "nº": "número", "pág.": "página", "tel.": "telefone",
         "eng.": "engenheiro", "srta.": "senhorita", "srs.": "senhores", "sras.": "senhoras", "drs.": "doutores", "prof.ª": "professora",
         "profª": "professora", "profs.": "professores", "exmo.": "excelentíssimo", "exma.": "excelentíssima", "ilmo.": "ilustríssimo", "ltda.": "limitada",
-        "p. ex.": "por exemplo", "p.ex.": "por exemplo", "ex.": "exemplo", "págs.": "páginas", "n°": "número", "nºs": "números", "aprox.": "aproximadamente",
+        "p. ex.": "por exemplo", "p.ex.": "por exemplo", "págs.": "páginas", "n°": "número", "nºs": "números", "aprox.": "aproximadamente",
         "cia.": "companhia", "depto.": "departamento", "dpto.": "departamento", "pça.": "praça", "trav.": "travessa", "rod.": "rodovia", "gal.": "general",
-        "cel.": "coronel", "cap.": "capitão", "dep.": "deputado", "min.": "ministro", "pe.": "padre", "sto.": "santo", "sta.": "santa", "vol.": "volume",
+        "cel.": "coronel", "cap.": "capitão", "dep.": "deputado", "pe.": "padre", "sto.": "santo", "sta.": "santa", "vol.": "volume",
         "a.c.": "antes de cristo", "a. c.": "antes de cristo", "d.c.": "depois de cristo", "d. c.": "depois de cristo", "obs.": "observação",
     }  # fmt: skip
     before_number: ClassVar = {"art.": "artigo", "arts.": "artigos", "cap.": "capítulo", "fig.": "figura", "p.": "página", "pp.": "páginas", "no.": "número",
