@@ -19,7 +19,6 @@ _PER = {
     "wk": "week", "d": "day", "day": "day", "hr": "hour", "h": "hour", "mo": "month", "month": "month", "yr": "year", "week": "week",
     "year": "year", "hour": "hour", "min": "minute", "s": "s", "sec": "second",
 }  # fmt: skip
-_CAPITAL_SCALES = {"k": "thousand", "m": "million", "b": "billion"}
 _SAID_SO = frozenset({(24, 7), (9, 11)})  # Round the clock, and a day in September.
 # A Roman numeral after these is a plain number, after a monarch's or a pope's name an ordinal.
 _PARTS = "chapter|part|volume|book|act|scene|section|article|appendix|phase|stage|type|class|war|bowl|title|episode|level|grade|world war"
@@ -39,7 +38,7 @@ def _capital_scale(m: Match[str], text: str, locale: Locale) -> str | None:
     whole, _, decimals = m["n"].partition(".")
     if not text[m.end() - 1].isupper() or (m["scale"] == "k" and int(whole) < 10) or (m["scale"] == "b" and not decimals):
         return None
-    scale = _CAPITAL_SCALES[m["scale"]]
+    scale = locale.money_scales[m["scale"]]
     return f"{locale.decimal_words(whole, decimals) if decimals else locale.cardinal(int(whole))} {scale}"
 
 
