@@ -183,7 +183,7 @@ class TestConvert:
         assert list(convert(["7 Äpfel\n", "\n", "\u2028x"], "de")) == ["sieben äpfel", "", "x"]
 
     def test_both_writes_the_pair(self) -> None:
-        assert list(convert(["No. 5!\n"], "en", both=True)) == ["No. 5!\tno five"]
+        assert list(convert(["No. 5!\n"], "en", both=True)) == ["No. 5!\tnumber five"]
 
     def test_an_unknown_language_is_told_at_once(self) -> None:
         with pytest.raises(DataError, match="'?xx"):
@@ -197,7 +197,7 @@ def _loose(s: str) -> str:
 
 
 # Least share of right readings, kept a little under what was measured; raise them as the rules grow.
-FLOORS = {"ar": 95.0, "de": 95.0, "en": 92.0, "es": 97.0, "fr": 95.0, "hi": 97.0, "it": 92.0, "ja": 99.0, "pt": 99.0}
+FLOORS = {"ar": 95.0, "de": 96.0, "en": 96.0, "es": 99.0, "fr": 97.0, "hi": 97.0, "it": 92.0, "ja": 99.0, "pt": 99.0}
 
 
 @pytest.mark.parametrize("lang", FLOORS)

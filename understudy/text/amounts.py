@@ -37,6 +37,7 @@ class Amounts:
         scales = either(locale.scales) or "(?!)"
         number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.]){point}\d+)"
         self.pattern = rf"{_SIGN}(?:(?<![\d/])(?:\d+ )?{whole} ?/ ?{whole}(?![\d/])|\d* ?[{FRACTIONS}]|{number}(?: ?(?:{scales}){NOT_INSIDE})?)"
+        self._whole = re.compile(whole)
         self.least = re.compile(rf"{number}|\d+")
         self._amount = re.compile(
             rf"(?P<sign>-)?(?:(?:(?P<mixed>\d+) )?(?P<n>{whole}) ?/ ?(?P<d>{whole})|(?P<part>\d*) ?(?P<vulgar>[{FRACTIONS}])"
@@ -55,6 +56,10 @@ class Amounts:
             n, d = _VULGAR[m["vulgar"]]
             return Amount(m["part"], fraction=(int(n), int(d)), negative=negative)
         return Amount((m["whole"] or "").translate(self._clean), m["decimals"], None, m["scale"], negative)
+
+    def groups(self, written: str) -> bool:
+        """Whether it is one whole number in groups of digits."""
+        return self._whole.fullmatch(written) is not None
 
     def integer(self, digits: str) -> int:
         """The value of grouped digits."""

@@ -8,7 +8,7 @@ from re import Match
 
 from understudy.text.amounts import NOT_AFTER, NOT_INSIDE, Amounts, either
 from understudy.text.characters import FRACTIONS, MARKS
-from understudy.text.locales import Amount, Locale, Rule
+from understudy.text.locales import Amount, Locale, Rule, numbers
 from understudy.text.locales.cldr import CODES, UNITS
 from understudy.text.words import UNSPACED
 
@@ -27,15 +27,20 @@ _ADDRESS = (
     r"|[a-z]:\\[^\s]*|(?<![\w/<])(?:/[a-z][\w.-]*){2,}"
     rf"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{_TLD}|{_WEAK_TLD})(?!\w|-\w)(?:/[^\s]*[\w/])?"
 )
+_ENDING, _HOST = re.compile(rf"\.(?:{_TLD})$"), re.compile(r"[a-z.]+")
 _ADDRESS_PART = re.compile(rf"\d+|[{FRACTIONS}]|(?:[^\W\d_{FRACTIONS}{UNSPACED}]|[{MARKS}])+|.")
 _TELEPHONE = (
     r"\+\d{1,3}[ -](?:\(\d+\)[ -]?)?\d+(?:[ -]\d+)*|\(\d{2,5}\)[ -]?\d+(?:[ -]\d+)*|(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])"
     r"|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?!\d)|(?<![\d-])\d{3}-\d\d-\d{4}(?!\d)|(?<![\d-])0\d{1,4}[-/ ]\d{5,8}(?!\d)"
 )
 _SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try"}
+# Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M (and 4K, without a space); the litre alone is written both ways.
+_NO_SYMBOLS = frozenset("GMTSHD")
+_NO_INITIAL_BEFORE = "".join(rf"(?<!(?<![^\W_])(?<!['\-])[a-zà-öø-ÿ]\.{space})" for space in ("", " "))
+_INITIAL_BEFORE = re.compile(r"(?:^|\W)[^\W\d_]\. ?$")
+_CODE_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz-/")
+_CODE_LEFT, _CODE_RIGHT = re.compile(r"[a-z\d/-]+$"), re.compile(r"[a-z\d/-]+")
 _INITIALS = re.compile(r"(?:[^\W\d_]\. ?)+")
-_ROMAN = re.compile(r"(?=[ivxlc])(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})")
-_ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 class Classes:
@@ -54,8 +59,9 @@ class Classes:
 
     def _addresses(self) -> list[Rule]:
         # Four groups of digits are an internet address, unless they are one large number.
+        host = r"|(?<![\w.@-])[a-z]{2,}(?:\.[a-z]{2,})+(?![\w.-])" if self.locale.host_names else ""
         number = r"(?!\d+(?:[.]\d{3})+(?![.\d]))" if "." in self.locale.groups else ""
-        return [Rule("address", rf"{_ADDRESS}|{number}\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\d.])", self._read_address, "any")]
+        return [Rule("address", rf"{_ADDRESS}{host}|{number}\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\d.])", self._read_address, "any")]
 
     def _calendar(self) -> list[Rule]:
         lo = self.locale
@@ -82,16 +88,18 @@ class Classes:
         signs = either(s for s in self._currencies if not s[0].isalpha())
         codes = either([s for s in self._currencies if s[0].isalpha()] + sorted(CODES - lo.no_codes))
         scale = rf"(?: ?(?P<scale>{either(lo.money_scales)}){NOT_INSIDE})?" if lo.money_scales else ""
+        per_units = either({u.lower() for u in UNITS} | set(lo.local_units))
         phone = "|".join(p for p in (_TELEPHONE, lo.telephone_pattern) if p)
         return [
             Rule("money", rf"(?P<minus>(?<![\w])-)?(?P<before>{signs}|{NOT_AFTER}(?:{codes})(?=[\d ])) ?{amount}{scale}", self._read_money, "any"),
             Rule("price", rf"{amount} ?(?P<after>(?:{signs})(?!\d)|(?:{codes}){NOT_INSIDE})", self._read_money),
             Rule("percent", rf"{amount} ?%|%(?P<after>{self.amounts.pattern})", self._read_percent),
             Rule("ordinal", lo.ordinal_pattern, self._read_ordinal),
-            Rule("measure", rf"{amount}(?:-| )?(?P<unit>{self._units}){NOT_INSIDE}(?!/|')", self._read_measure),
+            Rule("measure", rf"{amount}(?:-| )?(?P<unit>{self._units}){NOT_INSIDE}(?!'|\.\w)(?:/(?P<by>{per_units}){NOT_INSIDE}|(?!/))", self._read_measure),
             Rule("telephone", rf"(?P<number>{phone})(?: ?ext\.? ?(?P<ext>\d+))?", self._read_telephone),
-            Rule("rate", rf"(?<=\d)/ ?(?P<unit>{self._units}){NOT_INSIDE}|(?<=\d )/(?P<spaced>{self._units}){NOT_INSIDE}", self._read_rate),
+            Rule("rate", rf"(?<=[\d€$£¥₹])/ ?(?P<unit>{self._units}){NOT_INSIDE}|(?<=\d )/(?P<spaced>{self._units}){NOT_INSIDE}", self._read_rate),
             Rule("offset", r"(?<![\w])(?P<zone>gmt|utc) ?(?P<sign>[+-])(?P<h>\d\d?)(?::(?P<m>\d\d))?(?!\d)", _read_offset, "letter"),
+            Rule("version", rf"(?<![\w.,])\d+(?:\.\d+){{{1 if '.' not in lo.decimal else 2},}}(?![\w%]|[.,]\d)", self._read_version),
             Rule("number", self.amounts.pattern, self._read_number),
         ]  # fmt: skip
 
@@ -100,6 +108,8 @@ class Classes:
         gap = rf"(?:_|[^\w{re.escape(''.join(lo.symbols))}])+"
         roman = rf"{NO_LETTER_BEFORE}(?P<word>{lo.roman_after}){gap}(?P<roman>[ivxlc]+){NO_LETTER}"
         return [
+            Rule("reference", rf"{NO_LETTER_BEFORE}(?P<word>{either(lo.before_number)}) ?(?=\d)" if lo.before_number else "", _read_reference, "letter"),
+            Rule("title", rf"{NO_LETTER_BEFORE}(?:{either(lo.before_name)}) ?(?=[^\W\d_]{{2}})" if lo.before_name else "", _read_title, "letter"),
             Rule("abbreviation", abbreviation_pattern(lo), self._read_abbreviation, "any"),
             Rule("roman", roman if lo.roman_after else "", _read_roman, "letter"),
             Rule("word", rf"{NO_LETTER_BEFORE}(?:{either(lo.words)}){NO_LETTER}" if lo.words else "", lambda m, text, locale: locale.words[m.group()], "letter"),
@@ -110,10 +120,22 @@ class Classes:
         return self._short[_letters(m.group())]
 
     def _read_number(self, m: Match[str], text: str, locale: Locale) -> str | None:
-        written, before = m.group(), m.string[m.start() - 1 : m.start()]
-        if before.isalpha() and before.isascii() and len(written) >= 4 and written.isdecimal():
-            return locale.digits(written)  # The number of a code such as ab9453.
+        written, s = m.group(), m.string
+        if written.isdecimal():
+            left, right = s[max(m.start() - 16, 0) : m.start()], s[m.end() : m.end() + 16]
+            if left[-1:] in _CODE_SIGNS or right[:1] in _CODE_SIGNS:
+                run = _CODE_LEFT.search(left), _CODE_RIGHT.match(right)
+                code = locale.code(written, *(r.group() if r else "" for r in run))
+                if code is not None:
+                    return code
         return self.amounts.read(written)
+
+    def _read_version(self, m: Match[str], text: str, locale: Locale) -> str | None:
+        """ "1.2.3", or "3.14" where the full stop is no decimal sign: numbers with the full stop read between them."""
+        parts, stop = m.group().split("."), locale.point if "." in locale.decimal else locale.address.get(".")
+        if stop is None or self.amounts.groups(m.group()):
+            return None
+        return f" {stop} ".join(self.amounts.read(p) for p in parts)
 
     def _read_rate(self, m: Match[str], text: str, locale: Locale) -> str | None:
         unit = UNITS.get(m["unit"] or m["spaced"])
@@ -135,11 +157,21 @@ class Classes:
 
     def _read_measure(self, m: Match[str], text: str, locale: Locale) -> str | None:
         a, symbol = self.amounts.parse(m["amount"]), m["unit"]
-        unit = UNITS.get(text[m.start("unit") : m.end("unit")], UNITS.get(symbol, locale.local_units.get(symbol)))
-        return None if a is None or unit is None else locale.measure(a, unit)
+        given = text[m.start("unit") : m.end("unit")]
+        if given in _NO_SYMBOLS or (given == "K" and text[m.start("unit") - 1].isdecimal()):
+            return None
+        unit = locale.local_units.get(symbol) or UNITS.get(given, UNITS.get(symbol))
+        words = None if a is None or unit is None else locale.measure(a, unit)
+        if words is None or m["by"] is None:
+            return words
+        by = locale.unit_noun(UNITS.get(m["by"]) or locale.local_units.get(m["by"], ""))
+        return None if by is None or not locale.per else f"{words} {locale.per} {by}"
 
     def _read_ordinal(self, m: Match[str], text: str, locale: Locale) -> str | None:
-        return locale.ordinal(self.amounts.integer(m["n"]), m["mark"], before=m.string[: m.start()])
+        n, before = self.amounts.integer(m["n"]), m.string[: m.start()]
+        if m["mark"] == "°" and n > 9 and not before.endswith(locale.articles):
+            return None  # "20°" are degrees, "il 20°" is the twentieth.
+        return locale.ordinal(n, m["mark"], before=before)
 
     def _read_telephone(self, m: Match[str], text: str, locale: Locale) -> str | None:
         words = locale.telephone(m["number"])
@@ -160,7 +192,7 @@ class Classes:
             return None
         before = m.string[: m.start()]
         if len(year) == 2:
-            return f"{locale.date(day, month, None, month_first=first, before=before)} {locale.short_year(int(year))}"
+            return f"{locale.date(day, month, None, month_first=first, before=before)}{locale.date_link}{locale.short_year(int(year))}"
         return locale.date(day, month, int(year), month_first=first, before=before)
 
     def _read_month(self, m: Match[str], text: str, locale: Locale) -> str | None:
@@ -172,7 +204,9 @@ class Classes:
 
     def _read_address(self, m: Match[str], text: str, locale: Locale) -> str | None:
         written = m.group()
-        if _WEAK_ENDING.search(written) and text[m.start() + written.rfind(".") + 1].isupper():
+        stop = m.start() + written.rfind(".") + 1
+        loose = _WEAK_ENDING.search(written) or (_HOST.fullmatch(written) and not _ENDING.search(written))
+        if loose and text[stop].isupper():
             return None  # A sentence that begins without a space, not an address.
         words = []
         for part in _ADDRESS_PART.findall(written):
@@ -195,7 +229,9 @@ def abbreviation_pattern(locale: Locale) -> str:
     for s in written:
         letters = s.replace(".", "").replace(" ", "")
         initials = len(letters) > 1 and _INITIALS.fullmatch(s) is not None
-        patterns += [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"] if initials else [re.escape(s)]
+        # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
+        both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"]
+        patterns += [rf"{_NO_INITIAL_BEFORE}{b}(?!\.? ?[a-zà-öø-ÿ]\.)" for b in both] if initials else [re.escape(s)]
     return rf"{NO_LETTER_BEFORE}(?:{'|'.join(dict.fromkeys(patterns))}){NO_LETTER}" if patterns else ""
 
 
@@ -222,11 +258,24 @@ def _read_offset(m: Match[str], text: str, locale: Locale) -> str | None:
     return f"{m['zone']} {sign} {locale.cardinal(int(m['h']))} {locale.cardinal(int(m['m'])) if m['m'] else ''}"
 
 
-def _read_roman(m: Match[str], text: str, locale: Locale) -> str | None:
-    """A Roman numeral below 100, in capitals, after a word that calls for one."""
-    r = m["roman"]
-    if not _ROMAN.fullmatch(r) or not text[m.start("roman") : m.end()].isupper():
+def _read_reference(m: Match[str], text: str, locale: Locale) -> str | None:
+    return locale.before_number[m["word"]]
+
+
+def _read_title(m: Match[str], text: str, locale: Locale) -> str | None:
+    """Only in capitals before a capital, or any m ending a sentence would become a man; not among initials (J. S. Bach)."""
+    if not (text[m.start()].isupper() and text[m.end()].isupper()) or _INITIAL_BEFORE.search(
+        text[max(m.start() - 4, 0) : m.start()]
+    ):
         return None
-    values = [_ROMAN_DIGITS[c] for c in r]
-    n = sum(-v if any(w > v for w in values[i + 1 : i + 2]) else v for i, v in enumerate(values))
-    return f"{m['word']} {locale.cardinal(n)}"
+    return locale.before_name[m.group().strip()]
+
+
+def _read_roman(m: Match[str], text: str, locale: Locale) -> str | None:
+    """A Roman numeral below 100, after a word that calls for one; in capitals unless it follows a word for "century"."""
+    n = numbers.roman(m["roman"])
+    if n is None or not (text[m.start("roman") : m.end()].isupper() or m["word"] in locale.centuries):
+        return None
+    if not locale.is_roman(text[m.start() : m.end("word")], m["roman"], text[m.end() : m.end() + 6]):
+        return None
+    return locale.roman(m["word"], n)

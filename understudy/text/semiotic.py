@@ -19,7 +19,9 @@ from understudy.text.words import UNSPACED
 __all__ = ["Reader"]
 
 # Classes between which a dash is a range.
-_RANGED = frozenset({"date", "monthday", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "decade"})
+_RANGED = frozenset({
+    "date", "daymonth", "monthday", "days", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "decade",
+})  # fmt: skip
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
 _AT_LETTER = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?=[^\W\d_])"
@@ -70,7 +72,7 @@ class Reader:
                 position = start + 1 if run is None else run.end()
                 continue
             end, name, spoken = found
-            if last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end):
+            if last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end, name):
                 yield last[1], start, self.locale.to
             yield start, end, spoken
             position, last = end, (start, end, name)
@@ -91,20 +93,32 @@ class Reader:
         m = self._amounts.least.match(prepared, start)
         return None if m is None else (m.end(), "number", self._amounts.read(m.group()))
 
-    def _is_range(self, s: str, last: tuple[int, int, str], start: int, end: int) -> bool:
+    def _is_range(self, s: str, last: tuple[int, int, str], start: int, end: int, name: str) -> bool:
         """One dash between two readings, none around (that would be a serial number)."""
         gap = s[last[1] : start]
         if not gap or len(gap) > 3 or gap.strip() not in self.locale.range_signs:
             return False
-        return s[end : end + 1] not in ("-", "/") and s[max(last[0] - 1, 0) : last[0]] not in ("-", "/")
+        if s[end : end + 1] in ("-", "/") or s[max(last[0] - 1, 0) : last[0]] in ("-", "/"):
+            return False
+        if name != "number" or last[2] != "number":
+            return True
+        before, after = s[max(last[0] - 16, 0) : last[0]], s[end : end + 16]
+        return self.locale.bare_range(s[last[0] : last[1]], s[start:end], before, after)
 
 
 def _triggers(locale: Locale) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str] | None]:
     """Without any of these there is nothing to read: signs; a full stop inside or behind an abbreviation; words looked up."""
-    signs = {c for key in (*locale.symbols, *locale.abbreviations) for c in key if not c.isalpha() and c not in ". "}
+    keys = [*locale.symbols, *(key for key in locale.abbreviations if "." not in key)]
+    signs = {c for key in keys for c in key if not c.isalpha() and c != " "}
     # Marks of Indic abbreviations are no signs of one.
     signs = {c for c in signs if re.match(f"[{SCRIPTS}]", c) is None} | set(locale.other_signs)
     trigger = re.compile(rf"[0-9{FRACTIONS}/@\\{re.escape(''.join(sorted(signs)))}]")
-    lookups = [p for p in (locale.roman_after, either(locale.words)) if p]
+    lookups = [p for p in (locale.roman_after, either(locale.words), locale.called) if p]
     letters = re.compile(f"{NO_LETTER_BEFORE}(?:{'|'.join(lookups)}){NO_LETTER}") if lookups else None
-    return trigger, re.compile(rf"\.\w|{abbreviation_pattern(locale) or '(?!)'}|{locale.stopped or '(?!)'}"), letters
+    return (
+        trigger,
+        re.compile(
+            rf"\.\w|{abbreviation_pattern(locale) or '(?!)'}|{NO_LETTER_BEFORE}(?:{either(locale.before_name) or '(?!)'})"
+        ),
+        letters,
+    )

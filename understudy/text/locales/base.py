@@ -94,8 +94,11 @@ class Locale:
     address: ClassVar[Mapping[str, str]] = {}
     abbreviations: ClassVar[Mapping[str, str]] = {}
     words: ClassVar[Mapping[str, str]] = {}
+    before_number: ClassVar[Mapping[str, str]] = {}  # Abbreviations that are one only before digits ("p. 5").
+    before_name: ClassVar[Mapping[str, str]] = {}  # Titles that are one only in capitals before a capital ("M. Dupont").
+    host_names: ClassVar[bool] = False  # Whether small letters around a full stop are an address, whatever its ending.
     other_signs: ClassVar[str] = ""  # Signs that only rules of this language begin with.
-    stopped: ClassVar[str] = ""  # Pattern of what else a full stop may belong to.
+    month_aliases: ClassVar[Mapping[str, int]] = {}
     scales: ClassVar[Mapping[str, str]] = {}
     money_scales: ClassVar[Mapping[str, str]] = {}
     money_names: ClassVar[Mapping[str, Money]] = {}
@@ -111,6 +114,9 @@ class Locale:
     ordinal_pattern: ClassVar[str] = ""
     telephone_pattern: ClassVar[str] = ""
     roman_after: ClassVar[str] = ""
+    called: ClassVar[str] = ""  # Plain words that a rule of the language reads.
+    centuries: ClassVar[frozenset[str]] = frozenset()  # After these a Roman numeral may be in small letters.
+    articles: ClassVar[tuple[str, ...]] = ()  # After these the degree sign is that of an ordinal.
     years_bare: ClassVar[range] = range(0)  # Numbers of four digits that are read as years wherever they stand.
 
     @cached_property
@@ -121,7 +127,8 @@ class Locale:
     @cached_property
     def months(self) -> tuple[dict[str, int], tuple[str, ...]]:
         """Written forms of months -> 1 to 12, and the spoken names."""
-        return cldr.month_names(self.lang)
+        written, names = cldr.month_names(self.lang)
+        return {**written, **self.month_aliases}, names
 
     def extra_rules(self) -> list[Rule]:
         """Classes of this language only, tried before the common ones."""
@@ -138,8 +145,7 @@ class Locale:
         return self._spelled(self.rules_gender.get(gender, self.rules_cardinal), n)
 
     def _spelled(self, ruleset: str, n: int) -> str:
-        words = numbers.spell(self.lang, ruleset, n)
-        return self.digits(str(n)) if words is None else words
+        return numbers.spell(self.lang, ruleset, n) or self.digits(str(n))
 
     def digits(self, digits: str) -> str:
         """Digit by digit."""
@@ -147,8 +153,23 @@ class Locale:
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         """`n` as an ordinal. The written ending `mark` and the text `before` it choose the form; None where nothing fits."""
-        ruleset = self.rules_ordinal.get(mark)
-        return None if ruleset is None else numbers.spell(self.lang, ruleset, n)
+        return numbers.spell(self.lang, self.rules_ordinal[mark], n) if mark in self.rules_ordinal else None
+
+    def is_roman(self, word: str, numeral: str, after: str) -> bool:
+        """Whether letters behind `word` (as written) are a numeral and not an initial: "Pedro V. Silva", "Mary L"."""
+        return numeral != "l" and not (len(numeral) == 1 and after[:2] == ". " and after[2:3].isupper())
+
+    def roman(self, word: str, n: int) -> str:
+        """A Roman numeral after the `word` that calls for it."""
+        return f"{word} {self.cardinal(n)}"
+
+    def code(self, digits: str, left: str, right: str) -> str | None:
+        """Digits of a serial number, `left` and `right` being what they touch of it; None where they are read as a number."""
+        return self.digits(digits) if len(digits) >= 4 and left[-1:].isalpha() else None
+
+    def bare_range(self, left: str, right: str, before: str, after: str) -> bool:
+        """Whether a dash between two numbers without units is a range; `before` and `after` are what stands around."""
+        return True
 
     def year(self, n: int) -> str:
         """`n` as the number of a year."""
@@ -200,8 +221,7 @@ class Locale:
                 return self._major_minor(a, int(cents.ljust(2, "0")), names)
             a = Amount(a.whole, cents.ljust(2, "0"), negative=a.negative)
         link = self.scale_link if a.scale or (a.integer or 1) % 1_000_000 == 0 else ""
-        one = a.integer == 1
-        return f"{self.amount(a, names.gender)} {link} {names.one if one else names.many}"
+        return f"{self.amount(a, names.gender)} {link} {names.one if a.integer == 1 else names.many}"
 
     def _major_minor(self, a: Amount, cents: int, names: Money) -> str:
         whole, parts = int(a.whole or 0), []
@@ -217,17 +237,16 @@ class Locale:
         """An amount of the CLDR unit `unit`."""
         gender = self.unit_genders.get(unit, "m")
         if unit in self.unit_names:
-            one, many = self.unit_names[unit]
-            return f"{self.amount(a, gender)} {one if a.value == 1 else many}"
+            return f"{self.amount(a, gender)} {self.unit_names[unit][a.value != 1]}"
         pattern = cldr.unit_pattern(self.lang, unit, cldr.plural(self.lang, a.value))
-        return None if pattern is None else pattern.replace("{0}", self.amount(a, gender))
+        return pattern and pattern.replace("{0}", self.amount(a, gender))
 
     def unit_noun(self, unit: str) -> str | None:
         """The name of one unit, without its number: "kilometer"."""
         if unit in self.unit_names:
             return self.unit_names[unit][0]
         pattern = cldr.unit_pattern(self.lang, unit, "one")
-        return None if pattern is None else pattern.replace("{0}", "").strip()
+        return pattern and pattern.replace("{0}", "").strip()
 
     def percentage(self, a: Amount) -> str:
         """A percentage."""
@@ -261,12 +280,8 @@ class Locale:
 
     def time(self, hour: int, minute: int | None, second: int | None, suffix: str) -> str:
         """A clock time; `suffix` is what was written behind it ("am", "uhr", "h", ...) without full stops and spaces."""
-        parts = [self.cardinal(hour)]
-        if minute:
-            parts.append(self.cardinal(minute))
-        if second:
-            parts.append(self.cardinal(second))
-        return " ".join(parts) + self.meridiem(suffix)
+        parts = [hour, *(n for n in (minute, second) if n)]
+        return " ".join(map(self.cardinal, parts)) + self.meridiem(suffix)
 
     def meridiem(self, suffix: str) -> str:
         """a.m. and p.m. read as letters, each with its full stop (the paper's spelling)."""
@@ -274,8 +289,8 @@ class Locale:
 
     def telephone(self, number: str) -> str:
         """A telephone number: a plus where written, then digit by digit."""
-        digits = "".join(c for c in number if c.isdecimal())
-        return f"{self.symbols['+']} {self.digits(digits)}" if number.startswith("+") else self.digits(digits)
+        digits = self.digits("".join(c for c in number if c.isdecimal()))
+        return f"{self.symbols['+']} {digits}" if number.startswith("+") else digits
 
     def letters(self, text: str) -> str:
         """Latin letters of an address as this language writes them; by default the word itself."""

@@ -53,9 +53,14 @@ UNITS = {
     "W": "power-watt", "kw": "power-kilowatt", "MW": "power-megawatt", "GW": "power-gigawatt", "mW": "power-milliwatt",
     "kwh": "energy-kilowatt-hour", "kcal": "energy-kilocalorie", "J": "energy-joule", "kj": "energy-kilojoule",
     "hp": "power-horsepower", "hz": "frequency-hertz", "khz": "frequency-kilohertz", "mhz": "frequency-megahertz",
-    "ghz": "frequency-gigahertz", "kb": "digital-kilobyte", "mb": "digital-megabyte", "gb": "digital-gigabyte",
+    "ghz": "frequency-gigahertz", "kb": "digital-kilobit", "mb": "digital-megabyte", "gb": "digital-gigabyte",
     "tb": "digital-terabyte", "mbps": "digital-megabit-per-second", "cg": "mass-centigram", "dg": "mass-decigram", "q": "mass-quintal", "px": "graphics-pixel", "mpx": "graphics-megapixel", "hpa": "pressure-hectopascal",
-    "kpa": "pressure-kilopascal", "psi": "pressure-pound-force-per-square-inch", "ppm": "concentr-permillion",
+    "pa": "pressure-pascal", "mpa": "pressure-megapascal", "mbar": "pressure-millibar", "hl": "volume-hectoliter", "N": "force-newton",
+    "µs": "duration-microsecond", "μs": "duration-microsecond", "ns": "duration-nanosecond", "pb": "digital-petabyte",
+    "kB": "digital-kilobyte", "KB": "digital-kilobyte", "Mb": "digital-megabit", "Gb": "digital-gigabit",
+    "m/s²": "acceleration-meter-per-square-second", "m/s2": "acceleration-meter-per-square-second",
+    "mv": "10p-3 electric-volt", "kv": "10p3 electric-volt", "kΩ": "10p3 electric-ohm", "MΩ": "10p6 electric-ohm",
+    "µA": "10p-6 electric-ampere", "kN": "10p3 force-newton", "kpa": "pressure-kilopascal", "psi": "pressure-pound-force-per-square-inch", "ppm": "concentr-permillion",
 }  # fmt: skip
 
 
@@ -89,6 +94,13 @@ def plural(lang: str, value: Decimal) -> str:
 @lru_cache(maxsize=4096)
 def unit_pattern(lang: str, unit: str, category: str) -> str | None:
     """CLDR's long pattern of `unit`, such as "{0} kilometers"; None where CLDR has none."""
+    if " " in unit:  # A decimal prefix and the unit it stands before: "milli" and "volts".
+        prefix, base = unit.split(" ")
+        whole = unit_pattern(lang, base, category)
+        before: Any = _locale(lang)._data["compound_unit_patterns"].get(prefix, {}).get("long", {}).get("prefix")
+        if whole is None or before is None or not whole.startswith("{0} "):
+            return None
+        return "{0} " + str(before).format(whole.removeprefix("{0} ").lower())
     # Babel's public format_unit formats the number as well, in digits; the patterns themselves stand in its data only.
     # It leaves out long patterns that equal the short ones.
     data: Any = _locale(lang)._data["unit_patterns"].get(unit, {})

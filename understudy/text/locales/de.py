@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from re import Match
 from typing import ClassVar
 
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["German"]
 
@@ -28,12 +30,39 @@ _WEAK = (
     "einem ",
 )
 _NOMINATIVE = ("der ", "die ", "das ")
+_KINGS = KINGS["de"]
+# What is written together with the number before it, with or without a hyphen.
+_TAILS = (
+    r"er[ns]?|mal(?:ig\w*)?|fach\w*|jährig\w*|jährlich\w*|tägig\w*|stündig\w*|minütig\w*|monatig\w*|wöchig\w*|prozentig\w*|köpfig\w*"
+    r"|stellig\w*|teilig\w*|seitig\w*|stöckig\w*|geschossig\w*|zeilig\w*|bändig\w*|bettzimmer|zylinder|meter|kilometer"
+)
+_MILLIONTH = re.compile(r"millionen(?=st)")
+_SINGULAR = {"mio": "million", "mio.": "million", "mrd": "milliarde", "mrd.": "milliarde"}
 
 
 def _short_date(m: Match[str], text: str, locale: Locale) -> str | None:
     """ "2.3." is a day and a month, where it can be one."""
     day, month = int(m["d"]), int(m["m"])
     return locale.date(day, month, None, before=m.string[: m.start()]) if 1 <= day <= 31 and 1 <= month <= 12 else None
+
+
+def _compound(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "80er", "5-mal", "12-jährig": one word with the number."""
+    n = int(m["n"])
+    words = locale.year(n) if m["tail"].startswith("er") else "ein" if n == 1 else locale.cardinal(n)
+    return words + m["tail"]
+
+
+def _dated(m: Match[str], text: str, locale: Locale) -> str | None:
+    """The number after "im Jahr"."""
+    return locale.year(int(m.group()))
+
+
+def _spaced_date(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "3. 10. 1990"."""
+    day, month = int(m["d"]), int(m["m"])
+    known = 1 <= day <= 31 and 1 <= month <= 12
+    return locale.date(day, month, int(m["y"]), before=m.string[: m.start()]) if known else None
 
 
 class German(Locale):
@@ -63,38 +92,68 @@ class German(Locale):
         "dr.": "doktor", "prof.": "professor", "hr.": "herr", "fr.": "frau", "mr.": "mister", "ms.": "miss", "mrs.": "misses",
         "z.b.": "zum beispiel", "z. b.": "zum beispiel", "d.h.": "das heißt", "d. h.": "das heißt", "usw.": "und so weiter",
         "bzw.": "beziehungsweise", "ca.": "circa", "nr.": "nummer", "str.": "straße", "u.a.": "unter anderem", "evtl.": "eventuell",
-        "inkl.": "inklusive", "st.": "sankt", "vgl.": "vergleiche", "tel.": "telefon",
+        "inkl.": "inklusive", "st.": "sankt", "vgl.": "vergleiche", "tel.": "telefon", "ggf.": "gegebenenfalls", "exkl.": "exklusive",
+        "zzgl.": "zuzüglich", "bspw.": "beispielsweise",
+        "jh.": "jahrhundert", "jhdt.": "jahrhundert", "std.": "stunden", "hrn.": "herrn", "geb.": "geboren", "gest.": "gestorben", "etc.": "et cetera",
+        "usf.": "und so fort", "sog.": "sogenannte", "jr.": "junior", "dipl.": "diplom",
+        "ing.": "ingenieur", "univ.": "universität", "mwst.": "mehrwertsteuer", "o.ä.": "oder ähnliches", "o. ä.": "oder ähnliches",
+        "i.d.r.": "in der regel", "i. d. r.": "in der regel", "u.u.": "unter umständen", "u. u.": "unter umständen", "z.t.": "zum teil",
+        "z. t.": "zum teil", "v.a.": "vor allem", "v. a.": "vor allem", "e.v.": "eingetragener verein", "e. v.": "eingetragener verein",
+        "v. chr.": "vor christus", "v.chr.": "vor christus", "n. chr.": "nach christus", "n.chr.": "nach christus", "u.v.m.": "und vieles mehr",
+        "u. v. m.": "und vieles mehr", "s.o.": "siehe oben", "s. o.": "siehe oben", "s.u.": "siehe unten", "s. u.": "siehe unten",
+        "i.a.": "im auftrag", "i. a.": "im auftrag", "z.zt.": "zurzeit", "z.hd.": "zu händen", "u.ä.": "und ähnliches", "u. ä.": "und ähnliches",
+        "§§": "paragrafen",
     }  # fmt: skip
+    before_number: ClassVar = {
+        "mind.": "mindestens", "max.": "maximal", "abs.": "absatz", "bd.": "band", "kap.": "kapitel", "abb.": "abbildung", "s.": "seite", "art.": "artikel", "fig.": "figur", "aufl.": "auflage", "ziff.": "ziffer", "rn.": "randnummer",
+    }  # fmt: skip
+    month_aliases: ClassVar = {"mrz": 3, "sept": 9, "jän": 1, "jänner": 1}
     scales: ClassVar = {
         "tausend": "tausend", "million": "million", "millionen": "millionen", "milliarde": "milliarde", "milliarden": "milliarden",
-        "billion": "billion", "billionen": "billionen", "mio.": "millionen", "mio": "millionen", "mrd.": "milliarden",
+        "billion": "billion", "billionen": "billionen", "billiarde": "billiarde", "billiarden": "billiarden", "tsd.": "tausend", "tsd": "tausend", "mio.": "millionen", "mio": "millionen", "mrd.": "milliarden",
         "mrd": "milliarden",
     }  # fmt: skip
     money_names: ClassVar = {
         "usd": Money("dollar", "dollar", "cent", "cent"), "eur": Money("euro", "euro", "cent", "cent"),
         "gbp": Money("pfund", "pfund", "penny", "pence"), "jpy": Money("yen", "yen"), "chf": Money("franken", "franken", "rappen", "rappen"),
-        "rub": Money("rubel", "rubel", "kopeke", "kopeken", "m", "f"), "inr": Money("rupie", "rupien", "paisa", "paise", "f"),
+        "ct": Money("cent", "cent"), "krw": Money("won", "won"), "rub": Money("rubel", "rubel", "kopeke", "kopeken", "m", "f"), "inr": Money("rupie", "rupien", "paisa", "paise", "f"),
     }  # fmt: skip
     unit_names: ClassVar = {
         "speed-kilometer-per-hour": ("kilometer pro stunde", "kilometer pro stunde"),
-        "length-foot": ("fuß", "fuß"),
-    }
+        "length-foot": ("fuß", "fuß"), "kilobit-per-second": ("kilobit pro sekunde", "kilobit pro sekunde"),
+        "megabit-per-second": ("megabit pro sekunde", "megabit pro sekunde"), "gigabit-per-second": ("gigabit pro sekunde", "gigabit pro sekunde"),
+        "decibel": ("dezibel", "dezibel"), "megawatt-hour": ("megawattstunde", "megawattstunden"), "gigawatt-hour": ("gigawattstunde", "gigawattstunden"),
+        "square-millimeter": ("quadratmillimeter", "quadratmillimeter"),
+    }  # fmt: skip
+    local_units: ClassVar = {
+        "ps": "power-horsepower", "std": "duration-hour", "std.": "duration-hour", "min.": "duration-minute", "sek": "duration-second",
+        "sek.": "duration-second", "kbps": "kilobit-per-second", "kbit/s": "kilobit-per-second", "mbit/s": "megabit-per-second",
+        "gbit/s": "gigabit-per-second", "db": "decibel", "mwh": "megawatt-hour", "gwh": "gigawatt-hour", "qm": "area-square-meter",
+        "mm²": "square-millimeter", "bar": "pressure-bar",
+    }  # fmt: skip
     unit_genders: ClassVar = {
         "duration-hour": "f",
         "duration-minute": "f",
         "duration-second": "f",
         "mass-tonne": "f",
         "length-mile": "f",
+        "speed-mile-per-hour": "f",
+        "megawatt-hour": "f",
+        "gigawatt-hour": "f",
+        "energy-kilowatt-hour": "f",
+        "mass-ounce": "f",
+        "energy-kilocalorie": "f",
     }
+    money_symbols: ClassVar = {"ct": "ct"}
     no_units = frozenset({"in", "d", "pt", "st", "ac"})
+    roman_after = "|".join(["kapitel|band|akt|teil|artikel|buch|abschnitt|weltkrieg|klasse|typ|stufe|phase", *_KINGS])
     time_suffixes = r"uhr|a\. ?m\.?|p\. ?m\.?"
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:\.\d{3})+|\d+)(?P<mark>\.(?=\s*$|\s+[a-zäöü])|s?te[nrsm]?(?!\w))"
 
     def amount(self, a: Amount, gender: str | None = None) -> str:
         if a.scale and a.whole == "1" and a.decimals is None:
-            return (
-                f"{'minus ' if a.negative else ''}{'ein' if self.scales[a.scale] == 'tausend' else 'eine'} {self.scales[a.scale]}"
-            )
+            scale = _SINGULAR.get(a.scale, self.scales[a.scale])
+            return f"{'minus ' if a.negative else ''}{'ein' if scale == 'tausend' else 'eine'} {scale}"
         return super().amount(a, gender)
 
     def counted(self, n: int, gender: str = "m") -> str:
@@ -102,13 +161,32 @@ class German(Locale):
         return {"m": "ein", "f": "eine"}[gender] if n == 1 else self.cardinal(n)
 
     def extra_rules(self) -> list[Rule]:
-        return [Rule("shortdate", r"(?<![\w.,])(?P<d>\d\d?)\.(?P<m>\d\d?)(?:\.(?!\d)|(?![\d.,%]| ?uhr))", _short_date)]
+        return [
+            Rule("spaceddate", r"(?<![\w.,])(?P<d>\d\d?)\. (?P<m>\d\d?)\. (?P<y>[12]\d{3})(?![\w.])", _spaced_date),
+            Rule("shortdate", r"(?<![\w.,])(?P<d>\d\d?)\.(?P<m>\d\d?)(?:\.(?!\d)|(?![\d.,%]| ?uhr))", _short_date),
+            Rule("compound", rf"(?<![\w.,/-])(?P<n>\d+)-?(?P<tail>{_TAILS})(?![^\W\d_])", _compound),
+            Rule("inyear", r"(?:(?<=\bjahr )|(?<=\bjahre )|(?<=\banno ))1[1-9]\d\d(?![\w-]|[.,]\d)", _dated),
+        ]
+
+    def is_roman(self, word: str, numeral: str, after: str) -> bool:
+        return numeral != "l"  # The full stop belongs to the numeral.
+
+    def roman(self, word: str, n: int) -> str:
+        """ "Ludwig XIV.": the article is said and the ordinal follows it."""
+        return f"{word} der {self.ordinal(n, 'te')}" if word in _KINGS else super().roman(word, n)
+
+    def percentage(self, a: Amount) -> str:
+        return super().percentage(a) if a.integer != 1 else f"{'minus ' if a.negative else ''}ein prozent"
+
+    def fraction(self, n: int, d: int) -> str:
+        return f"{self.cardinal(n)} {self.cardinal(d)}" if (n, d) == (24, 7) else super().fraction(n, d)
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         """Declined by the written ending or, without one, by the article or preposition before it."""
         if mark in ("", "."):
             mark = "ten" if before.endswith(_WEAK) else "te" if before.endswith(_NOMINATIVE) else "."
-        return super().ordinal(n, mark)
+        words = super().ordinal(n, mark)
+        return None if words is None else _MILLIONTH.sub("million", words)
 
     def date(self, day: int | None, month: int, year: int | None, *, month_first: bool = False, before: str = "") -> str:
         words = [self.ordinal(day, before=before) or ""] if day is not None else []

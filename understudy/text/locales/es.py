@@ -5,7 +5,9 @@ from __future__ import annotations
 from re import Match
 from typing import ClassVar
 
+from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["Spanish"]
 
@@ -35,6 +37,36 @@ def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.time(int(m["h"]), int(m["m"]), None, "")
 
 
+_KINGS = KINGS["es"]
+_ERAS = {"ac": "antes de cristo", "dc": "después de cristo", "ad": "después de cristo", "ec": "era común", "aec": "antes de la era común",
+         "dec": "de la era común"}  # fmt: skip
+_ERA = r"a\.? ?c\.?|d\.? ?c\.?|a\.? ?e\.? ?c\.?|d\.? ?e\.? ?c\.?|e\.? ?c\.?|ad"
+
+
+def _era(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "500 a. C.", "siglo X e. c."."""
+    before = m.string[max(m.start() - 8, 0) : m.start()].split()[-1]
+    if not before.isdecimal() and numbers.roman(before) is None:
+        return None
+    return _ERAS[m["era"].replace(".", "").replace(" ", "")]
+
+
+def _del_date(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "30 julio del 2020": "del" stays where it is written before the year."""
+    return f"{locale.date(int(m['day']), locale.months[0][m['month']], None)} del {locale.year(int(m['year']))}"
+
+
+def _zoned(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "10 h UTC": before a time zone the hour is that of a clock."""
+    return locale.time(int(m["h"]), None, None, "")
+
+
+def _zone(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "UTC-4:30": the hours are feminine."""
+    parts = [*m["zone"], locale.minus if m["sign"] == "-" else locale.symbols["+"], locale.counted(int(m["h"]), "f")]
+    return " ".join([*parts, locale.cardinal(int(m["m"])) if m["m"] else ""])
+
+
 class Spanish(Locale):
     lang = "es"
     largest = 10**24
@@ -61,9 +93,24 @@ class Spanish(Locale):
         "dr.": "doctor", "dra.": "doctora", "sr.": "señor", "sra.": "señora", "srta.": "señorita", "dña.": "doña",
         "prof.": "profesor", "esq.": "esquina", "pza.": "plaza", "avda.": "avenida", "av.": "avenida", "ee. uu.": "estados unidos",
         "ee.uu.": "estados unidos", "etc.": "etcétera", "ud.": "usted", "uds.": "ustedes", "n.º": "número", "núm.": "número",
-        "pág.": "página", "tel.": "teléfono", "a. c.": "antes de cristo", "a.c.": "antes de cristo", "d. c.": "después de cristo",
+        "pág.": "página", "tel.": "teléfono", "sres.": "señores", "sras.": "señoras", "drs.": "doctores", "dres.": "doctores", "lic.": "licenciado",
+        "ing.": "ingeniero", "arq.": "arquitecto", "profa.": "profesora", "prof.ª": "profesora", "vd.": "usted", "vds.": "ustedes",
+        "p. ej.": "por ejemplo", "p.ej.": "por ejemplo", "págs.": "páginas", "nº": "número", "n°": "número", "n.os": "números", "aprox.": "aproximadamente",
+        "gral.": "general", "cnel.": "coronel", "cap.": "capitán", "sto.": "santo", "sta.": "santa", "cía.": "compañía", "depto.": "departamento", "dpto.": "departamento",
+        "jj. oo.": "juegos olímpicos", "jj.oo.": "juegos olímpicos", "rr. hh.": "recursos humanos", "rr.hh.": "recursos humanos",
+        "cc. oo.": "comisiones obreras", "cc.oo.": "comisiones obreras", "ee.uu": "estados unidos", "eeuu": "estados unidos", "ctra.": "carretera",
+        "c/": "calle", "admón.": "administración", "edo.": "estado", "blvr.": "bulevar", "izq.": "izquierda", "dcha.": "derecha", "dto.": "descuento",
+        "fdo.": "firmado", "mons.": "monseñor", "pdte.": "presidente", "vol.": "volumen", "a. c.": "antes de cristo", "a.c.": "antes de cristo", "d. c.": "después de cristo",
         "d.c.": "después de cristo",
     }  # fmt: skip
+    before_number: ClassVar = {
+        "nro.": "número", "num.": "número", "art.": "artículo", "arts.": "artículos", "cap.": "capítulo", "fig.": "figura", "p.": "página",
+        "pp.": "páginas", "km.": "kilómetro", "ext.": "extensión", "apdo.": "apartado", "ed.": "edición",
+    }  # fmt: skip
+    before_name: ClassVar = {"d.": "don", "s.": "san", "fr.": "fray"}
+    month_aliases: ClassVar = {"setiembre": 9, "sep": 9}
+    articles = ("el ", "la ", "los ", "las ", "del ", "al ", "de la ")
+    centuries = frozenset({"siglo", "siglos"})
     scales: ClassVar = {w: w for w in ("mil", "millón", "millones", "billón", "billones", "trillón", "trillones")}
     money_names: ClassVar = {
         "usd": Money("dólar", "dólares", "centavo", "centavos"), "eur": Money("euro", "euros", "céntimo", "céntimos"),
@@ -88,22 +135,34 @@ class Spanish(Locale):
         "area-hectare": "f", "length-yard": "f", "length-inch": "f",
     }  # fmt: skip
     no_units = frozenset({"in", "d", "st", "pt", "ac"})
-    telephone_pattern = r"(?<![\d-])\d{4}-\d{4}(?![\d-])"
+    telephone_pattern = r"(?<![\d-])(?!(?:1[5-9]|20)\d\d-(?:1[5-9]|20)\d\d)\d{4}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{3}-\d{3}(?![\d-])"
     no_codes = frozenset({"all", "top", "pen", "sos", "mop"})
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|h(?:rs|oras|s)?\.?"
     hour_letter = True
-    ordinal_pattern = r"(?<![\w,])(?P<n>\d{1,3}(?:[. ]\d{3})+|\d+)\.?(?P<mark>º|ª|ᵉʳ|er(?!\w)|°(?!\s?[ckf]))"
-    roman_after = r"siglos?|capítulo|tomo|volumen"
+    ordinal_pattern = r"(?<![\w,])(?P<n>\d{1,3}(?:[. ]\d{3})+|\d+)\.?(?P<mark>º|ª|ᵉʳ|(?:er[oa]?|r[oa]|d[oa]|t[oa]|m[oa]|v[oa]|n[oa]|o|a)(?!\w)|°(?!\s?[ckf]))"
+    roman_after = "|".join([r"siglos?|s\.|capítulo|tomo|volumen|libro|acto|título|parte|guerra mundial|artículo", *_KINGS])
 
     def extra_rules(self) -> list[Rule]:
         """Times with a full stop: neither a date (two-digit minutes from 32) nor grouping (three digits) nor decimals (comma)."""
+        dotted = r"(?<![\w.,$€£])(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d.,%]| ?(?:h|a\.?m|p\.?m|[$€£]))"
+        day, year = r"(?P<day>3[01]|[12]\d|0?[1-9])", r"(?P<year>[12]\d{3})"
+        centuries = "|".join(rf"(?<=siglo {'[ivx]' * n} )" for n in range(1, 6))
+        month = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
+            Rule("deldate", rf"(?<![\w./:,]){day} (?:de )?(?P<month>{month})\.? del {year}(?![\w%])", _del_date),
+            Rule("dottedtime", dotted, _dotted_time),
             Rule(
-                "dottedtime",
-                r"(?<![\w.,$€£])(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d.,%]| ?(?:h|a\.?m|p\.?m|[$€£]))",
-                _dotted_time,
-            )
+                "zoned", r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d) ?h(?= (?:utc|gmt|est|pst|cst|mst|cet|edt|pdt|cdt|mdt)(?!\w))", _zoned
+            ),
+            Rule("zone", r"(?<![\w])(?P<zone>gmt|utc) ?(?P<sign>[+-])(?P<h>\d\d?)(?::(?P<m>\d\d))?(?!\d)", _zone, "letter"),
+            Rule("era", rf"(?:(?<=\d )|{centuries})(?P<era>{_ERA})(?![^\W_])", _era, "letter"),
         ]
+
+    def roman(self, word: str, n: int) -> str:
+        """Kings and popes up to the tenth have ordinals: "carlos quinto", but "alfonso trece"."""
+        if word in _KINGS and n <= 10:
+            return f"{word} {self.ordinal(n)}"
+        return super().roman("siglo" if word == "s." else word, n)
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         thousands, rest = divmod(n, 1000)
@@ -119,7 +178,7 @@ class Spanish(Locale):
         else:
             words += [w for w in (_TENS[low // 10], _UNITS[low % 10]) if w]
         spoken = " ".join(words)
-        if mark == "ª":
+        if mark == "ª" or (len(mark) < 4 and mark.endswith("a")):
             return spoken.replace("o ", "a ").removesuffix("o") + "a"
         return spoken.removesuffix("o") if _short(mark) and spoken.endswith(("primero", "tercero")) else spoken
 
@@ -177,7 +236,10 @@ class Spanish(Locale):
         if minute is None:
             words = f"{feminine} {'hora' if hour == 1 else 'horas'}" if suffix.startswith("h") else feminine
         elif second and suffix not in ("am", "pm", "h"):
-            words = f"{feminine} horas {self.counted(minute)} minutos y {self.counted(second)} segundos"
+            counts = [f"{feminine} hora", f"{self.counted(minute or 0)} minuto", f"{self.counted(second)} segundo"]
+            words = "{} {} y {}".format(
+                *(c if n == 1 else f"{c}s" for c, n in zip(counts, (hour, minute or 0, second), strict=True))
+            )
         elif minute == 0:
             words = feminine
         elif minute in (15, 30):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from re import Match
 from typing import ClassVar
@@ -12,6 +13,7 @@ __all__ = ["Japanese"]
 
 _DIGITS = ("零", "一", "二", "三", "四", "五", "六", "七", "八", "九")
 _SCALES = ((10**16, "京"), (10**12, "兆"), (10**8, "億"), (10**4, "万"))
+_ROMAN = re.compile("[ⅰ-ⅻ]+")
 _DAYS = "月火水木金土日"
 
 
@@ -55,6 +57,31 @@ def _weekdays(m: Match[str], text: str, locale: Locale) -> str | None:
     return "".join(out)
 
 
+def _date_before_weekday(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "1/2(木)": a month and a day, as the weekday behind them tells."""
+    return locale.date(int(m["day"]), int(m["month"]), None)
+
+
+def _half_of_day(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "AM5:30", "PM5時"."""
+    return "午前" if m.group() == "am" else "午後"
+
+
+def _yen(m: Match[str], text: str, locale: Locale) -> str | None:
+    """The sign of a price that ends in 円 is not said."""
+    return " "
+
+
+def _lot(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "1-2-3": the number of a house, block by block."""
+    return "の".join(locale.cardinal(int(n)) for n in m.group().split("-"))
+
+
+def _roman(m: Match[str], text: str, locale: Locale) -> str:
+    """The Roman numerals that are one character."""
+    return "".join(locale.cardinal(ord(c) - 0x216F) for c in m.group())
+
+
 def _to(m: Match[str], text: str, locale: Locale) -> str | None:
     return "から"
 
@@ -95,18 +122,29 @@ class Japanese(Locale):
     }
     no_units = frozenset({"in", "d", "st"})
     range_signs = ("~", "–", "—")
-    telephone_pattern = r"(?<![\d-])\d{2,4}-\d{2,4}-\d{4}(?![\d-])|(?<=〒)\d{3}-\d{4}(?!\d)"
+    local_units: ClassVar = {
+        "㎏": "mass-kilogram", "㎎": "mass-milligram", "㎞": "length-kilometer", "㎝": "length-centimeter", "㎜": "length-millimeter", "㎡": "area-square-meter",
+        "㎥": "volume-cubic-meter", "㎢": "area-square-kilometer", "㏄": "volume-cubic-centimeter", "cc": "volume-cubic-centimeter", "ℓ": "volume-liter",
+    }  # fmt: skip
+    telephone_pattern = r"(?<![\d-])\d{2,4}-\d{2,4}-\d{4}(?![\d-])|(?<![\d-])0\d{3}-\d{3}-\d{3}(?![\d-])|(?<=〒)\d{3}-\d{4}(?!\d)"
     other_signs = "(~"
+    called = "[ⅰ-ⅻ]"
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm"
 
     def extra_rules(self) -> list[Rule]:
         sign = r"(?P<sign>(?<![\w])-)?"
         date = r"[年月日世紀代期頃旬半時分元\d)）初後前]"
+        counted = r"[年月日時分秒円人個回度歳%枚本台名倍点]|世紀|週間|ヶ月|か月|カ月|ドル|キロ|メートル"
         return [
+            Rule("weekdate", rf"(?<![\d/])(?P<month>1[0-2]|0?[1-9])/(?P<day>3[01]|[12]\d|0?[1-9])(?= ?\([{_DAYS}])", _date_before_weekday),
+            Rule("half", r"(?<!\w)[ap]m(?= ?\d\d?(?:時|:\d\d))", _half_of_day, "letter"),
+            Rule("sign", r"[¥](?=\d[\d,]*円)", _yen),
+            Rule("lot", r"(?<![\d.,/-])(?:(?<=[^\W\da-z])|(?<=〒))\d{1,4}(?:-\d{1,4}){2}(?![\d-])", _lot),
+            Rule("romanchar", r"[ⅰ-ⅻ]+", _roman, "any"),
             Rule("japanesedate", r"(?<!\d)(?P<year>[12]\d{3})[/-](?P<month>1[0-2]|0?[1-9])[/-](?P<day>3[01]|[12]\d|0?[1-9])(?!\d)", _date),
             Rule("japanesefraction", rf"{sign}(?P<root>√)?(?:(?:(?P<whole>\d+)(?P<unit>[荷と個]))?(?P<inner>√)?(?P<n>\d+)/(?P<d>\d+)(?![\d/])|(?P<de>\d+)分の)", _fraction),
             Rule("weekday", rf"\((?:[{_DAYS}][・~]?)+(?:祝)?\)", _weekdays),
-            Rule("span", rf"(?<={date})~(?={date}|[同紀令平昭大明西翌来])", _to),
+            Rule("span", rf"(?<={date})~(?={date}|[同紀令平昭大明西翌来])|(?<=[年月日時分紀代])-(?=\d)|(?<=\d)-(?=\d+(?:\.\d+)?(?:{counted}))", _to),
         ]  # fmt: skip
 
     @property
@@ -119,6 +157,9 @@ class Japanese(Locale):
 
     def counted(self, n: int, gender: str = "m") -> str:
         return self.cardinal(n)
+
+    def letters(self, text: str) -> str:
+        return _ROMAN.sub(lambda m: _roman(m, text, self), text)
 
     def decimal_words(self, whole: str, decimals: str) -> str:
         return f"{self.cardinal(int(whole or 0))}点{''.join(_DIGITS[int(d)] for d in decimals)}"

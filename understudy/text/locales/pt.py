@@ -6,6 +6,7 @@ from re import Match
 from typing import ClassVar
 
 from understudy.text.locales.base import Locale, Money, Rule
+from understudy.text.locales.kings import KINGS
 
 __all__ = ["Portuguese"]
 
@@ -24,6 +25,7 @@ _TENS = (
 )
 _HUNDREDS = ("", "centésimo", "ducentésimo", "trecentésimo", "quadringentésimo", "quingentésimo", "sexcentésimo", "septingentésimo",
              "octingentésimo", "noningentésimo")  # fmt: skip
+_KINGS = KINGS["pt"]
 _SCALES = ("", "mil", "milhão", "bilhão", "trilhão", "quatrilhão", "quintilhão")
 _MANY = ("", "mil", "milhões", "bilhões", "trilhões", "quatrilhões", "quintilhões")
 
@@ -53,8 +55,18 @@ class Portuguese(Locale):
     abbreviations: ClassVar = {
         "dr.": "doutor", "dra.": "doutora", "sr.": "senhor", "sra.": "senhora", "prof.": "professor", "profa.": "professora",
         "av.": "avenida", "etc.": "et cetera", "n.º": "número", "nº": "número", "pág.": "página", "tel.": "telefone",
-        "eng.": "engenheiro",
+        "eng.": "engenheiro", "srta.": "senhorita", "srs.": "senhores", "sras.": "senhoras", "drs.": "doutores", "prof.ª": "professora",
+        "profª": "professora", "profs.": "professores", "exmo.": "excelentíssimo", "exma.": "excelentíssima", "ilmo.": "ilustríssimo", "ltda.": "limitada",
+        "p. ex.": "por exemplo", "p.ex.": "por exemplo", "págs.": "páginas", "n°": "número", "nºs": "números", "aprox.": "aproximadamente",
+        "cia.": "companhia", "depto.": "departamento", "dpto.": "departamento", "pça.": "praça", "trav.": "travessa", "rod.": "rodovia", "gal.": "general",
+        "cel.": "coronel", "cap.": "capitão", "dep.": "deputado", "pe.": "padre", "sto.": "santo", "sta.": "santa", "vol.": "volume",
+        "a.c.": "antes de cristo", "a. c.": "antes de cristo", "d.c.": "depois de cristo", "d. c.": "depois de cristo", "obs.": "observação",
     }  # fmt: skip
+    before_number: ClassVar = {"art.": "artigo", "arts.": "artigos", "cap.": "capítulo", "fig.": "figura", "p.": "página", "pp.": "páginas", "no.": "número",
+                               "inc.": "inciso", "apto.": "apartamento", "ap.": "apartamento"}  # fmt: skip
+    before_name: ClassVar = {"d.": "dom", "r.": "rua", "s.": "são"}
+    articles = ("o ", "a ", "os ", "as ", "do ", "da ", "no ", "na ", "ao ", "à ", "pelo ", "pela ")
+    centuries = frozenset({"século", "séculos"})
     scales: ClassVar = {
         w: w for w in ("mil", "milhão", "milhões", "bilhão", "bilhões", "biliões", "trilhão", "trilhões", "mil milhões")
     }  # fmt: skip
@@ -64,20 +76,28 @@ class Portuguese(Locale):
         "jpy": Money("iene", "ienes"), "inr": Money("rupia", "rupias", "paisa", "paisas", "f"),
         "chf": Money("franco suíço", "francos suíços", "cêntimo", "cêntimos"),
     }  # fmt: skip
-    money_symbols: ClassVar = {"r$": "brl"}
-    unit_names: ClassVar = {"temperature-celsius": ("grau celsius", "graus celsius")}
-    unit_genders: ClassVar = {"duration-hour": "f", "mass-tonne": "f", "mass-pound": "f", "length-mile": "f", "mass-ounce": "f"}
+    money_symbols: ClassVar = {"r$": "brl", "us$": "usd"}
+    unit_names: ClassVar = {"temperature-celsius": ("grau celsius", "graus celsius"), "mass-tonne": ("tonelada", "toneladas")}
+    unit_genders: ClassVar = {"duration-hour": "f", "mass-tonne": "f", "mass-pound": "f", "length-mile": "f", "mass-ounce": "f",
+                               "speed-mile-per-hour": "f", "length-yard": "f", "length-inch": "f", "energy-kilocalorie": "f", "duration-week": "f"}  # fmt: skip
     no_units = frozenset({"in", "d", "h", "hr", "hrs", "st", "pt", "ac"})
     no_codes = frozenset({"top", "cup", "all", "mop"})
-    telephone_pattern = r"(?<![\d-])\d{4,5}-\d{4}(?![\d-])"
+    telephone_pattern = (
+        r"(?<![\d-])(?!(?:1[5-9]|20)\d\d-(?:1[5-9]|20)\d\d)(?:\d\d )?\d{4,5}-\d{4}(?![\d-])|(?<![\d.,-])0[389]00[ -]\d{3}[ -]\d{4}(?![\d-])"
+        r"|(?<![\d.,-])\d{3}\.\d{3}\.\d{3}-\d\d(?![\d-])|(?<![\d.,-])\d{5}-\d{3}(?![\d-])"
+    )
     time_suffixes = r"horas|h(?!\d)|a\. ?m\.?|p\. ?m\.?|am|pm"
     hour_letter = True
     ordinal_pattern = r"(?<![\w,])(?P<n>\d{1,3}(?:\.\d{3})+|\d+)\.?(?P<mark>[ºª]|°(?!\s?[ckf\d]))"
-    roman_after = r"séculos?|capítulo"
+    roman_after = "|".join(["séculos?|capítulo|tomo|volume|livro|ato|título|parte|guerra mundial|artigo", *_KINGS])
 
     def extra_rules(self) -> list[Rule]:
-        clock = r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d)(?: ?h ?|:)(?P<m>[0-5]\d)?(?::(?P<s>[0-5]\d))?(?= d[ao] (?:manhã|tarde|noite))"
+        clock = r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d)(?: ?h ?|:)(?P<m>[0-5]\d)?(?::(?P<s>[0-5]\d))?(?= d[ao] (?P<part>manhã|tarde|noite))"
         return [Rule("daytime", clock, _daytime)]
+
+    def roman(self, word: str, n: int) -> str:
+        """Kings, popes and centuries up to the tenth have ordinals: "pedro segundo", "século quinto", but "luís catorze"."""
+        return f"{word} {self.ordinal(n)}" if n <= 10 and (word in _KINGS or word in self.centuries) else super().roman(word, n)
 
     def cardinal(self, n: int) -> str:
         """Own rules: CLDR's put "e" where Portuguese has none before the last group (mil e cem, but mil cento e dez)."""
@@ -109,12 +129,10 @@ class Portuguese(Locale):
         return " ".join(" ".join(words).split())
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
-        if not 0 < n <= 1000:
+        if not 0 < n < 2000:
             return None
-        if n == 1000:
-            words = "milésimo"
-        else:
-            words = " ".join(w for w in (_HUNDREDS[n // 100], _TENS[n // 10 % 10], _UNITS[n % 10]) if w)
+        thousand = "milésimo" if n >= 1000 else ""
+        words = " ".join(w for w in (thousand, _HUNDREDS[n // 100 % 10], _TENS[n // 10 % 10], _UNITS[n % 10]) if w)
         return words.replace("o ", "a ")[:-1] + "a" if mark == "ª" else words
 
     def denominator(self, d: int, many: bool) -> str | None:
@@ -139,6 +157,6 @@ def _daytime(m: Match[str], text: str, locale: Locale) -> str | None:
     """Before "da tarde" and the like the hour is read on the twelve-hour clock where that is how it is said."""
     hour = int(m["h"])
     rest = [None if m[k] is None else int(m[k]) for k in ("m", "s")]
-    if 12 < hour < 18:
+    if 12 < hour < (24 if m["part"] == "noite" else 20):
         hour -= 12
     return locale.time(hour, rest[0], rest[1], "h")
