@@ -31,15 +31,15 @@ class Indic(Locale):
     code_words: ClassVar[tuple[str, ...]] = ()  # What is numbered digit by digit.
     score_words: ClassVar[str] = "(?!)"  # Pattern of what stands behind a score.
     meridiems: ClassVar[Mapping[str, str]] = {}
-    telephone_pattern = r"(?<![\d.,])(?:(?:0|91[ -]?)?[6-9]\d{9}|[6-9]\d{4}[ -]\d{5}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|1[89]00[ -]?\d{3}[ -]?\d{3,4})(?![\d,]|\.\d)"
+    telephone_pattern = r"(?<![\d.,])(?:(?:0|91[ -]?)?[6-9]\d{9}|[6-9]\d{4}[ -]\d{5}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|1[89][06]0[ -]?\d{3}[ -]?\d{3,4})(?![\d,]|\.\d)"
 
     def extra_rules(self) -> list[Rule]:
         number = r"\d[\d,]*(?:\.\d+)?"
         signs = "|".join(re.escape(s) for s in sorted({*_MONEY_SIGNS, *self.money_symbols}, key=lambda s: (-len(s), s)))
-        words = "|".join(sorted(self.code_words, key=lambda s: (-len(s), s)))
+        words = "|".join(re.escape(s) for s in sorted(self.code_words, key=lambda s: (-len(s), s)))
         return [
             Rule("moneyrange", rf"(?<!\w)(?P<sign>{signs}) ?(?P<a>{number}) ?[-–~] ?(?P<b>{number})(?![\w/-])", _read_money_range, "any"),
-            Rule("score", r"(?<![\w./:,–-])(?P<a>\d{1,3})[-–](?P<b>\d{1,3})(?![\w%°./:–-]|,\d)", _read_score),
+            Rule("score", r"(?<![\w./:,–-])(?P<a>\d{1,3})[-–](?P<b>\d{1,3})(?![\w%°./:–-]|,\d| ?=)", _read_score),
             Rule("less", r"(?<=[\d ])-(?= ?\d)", _read_less),
             Rule("numbersign", r"#(?=\d)", _read_number_sign),
             Rule("stops", r"(?<![\w.,])\d{1,3}(?:\.\d{1,3}){2,}(?![\w.]|[,/-]\d)", _read_stops),
@@ -62,6 +62,10 @@ class Indic(Locale):
         digits = self.digits("".join(c for c in number if c.isdecimal()))
         return f"{self.plus} {digits}" if number.startswith("+") else digits
 
+    def hours_minutes(self, hours: Amount, minutes: Amount) -> str:
+        """A duration in hours and minutes."""
+        return f"{self.measure(hours, 'duration-hour')} {self.measure(minutes, 'duration-minute')}"
+
     def score(self, a: int, b: int) -> str:
         """The result of a game."""
         return f"{self.cardinal(a)} {self.cardinal(b)}"
@@ -77,7 +81,9 @@ def _read_money_range(m: Match[str], text: str, locale: Locale) -> str | None:
     if len(m["a"]) > 16 or len(m["b"]) > 16:
         return None
     highest = locale.money(_amount(m["b"]), locale.money_symbols.get(m["sign"]) or _MONEY_SIGNS[m["sign"]])
-    return None if highest is None else f"{locale.amount(_amount(m['a']))} {locale.to} {highest} {locale.until}"
+    lowest = _amount(m["a"])
+    lowest_words = locale.amount(lowest, None if lowest.integer == 1 else "m")
+    return None if highest is None else f"{lowest_words} {locale.to} {highest} {locale.until}"
 
 
 def _read_score(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -114,8 +120,8 @@ def _read_stops(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _read_hours_minutes(m: Match[str], text: str, locale: Locale) -> str | None:
-    hours, minutes = Amount(m["h"]), Amount(m["m"])
-    return f"{locale.measure(hours, 'duration-hour')} {locale.measure(minutes, 'duration-minute')}"
+    assert isinstance(locale, Indic)
+    return locale.hours_minutes(Amount(m["h"]), Amount(m["m"]))
 
 
 def _read_code(m: Match[str], text: str, locale: Locale) -> str | None:

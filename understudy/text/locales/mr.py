@@ -34,6 +34,7 @@ _ENDING = re.compile(
 _OBLIQUE = {
     "रुपये": "रुपयां", "पैसे": "पैशां", "पैसा": "पैशा", "टक्के": "टक्क्यां", "टक्का": "टक्क्या", "मिनिटे": "मिनिटां", "वर्षे": "वर्षां", "तास": "तासां",
 }  # fmt: skip
+_PLURAL = {"ला": "ना", "ने": "नी"}  # Endings that differ in the plural.
 _YEAR_BEHIND = r" ?(?:साली|सालची|सालचा|सालचे|सालच्या|सालापासून|साल|मध्ये|पासून|च्या|चा|ची|चे|ला)(?![\w\u0900-\u0963])"
 
 
@@ -98,10 +99,12 @@ class Marathi(Indic):
         "ग्रॅ": "mass-gram", "मि.ली": "volume-milliliter", "मिली": "volume-milliliter", "ली": "volume-liter", "मि": "duration-minute",
         "से": "duration-second", "mins": "duration-minute", "secs": "duration-second", "चौ.मी": "area-square-meter",
     }  # fmt: skip
-    time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|वाजता|वाजले|वाजून|वाजेपर्यंत|वाजेपासून"
+    time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|वाजता|वाजले|वाजून|वाजेपर्यंत|वाजेपासून|वा\."
     ordinal_pattern = (
-        r"(?<![\w.,])(?P<n>\d+)(?P<mark>वा|वी|वे|व्या|ला|ली|ले|ल्या|रा|री|रे|ऱ्या|र्‍या|था|थी|थे|थ्या)(?![\w\u0900-\u0963\u200d])"
+        r"(?<![\w.,])(?P<n>\d+(?:,\d+)*)(?P<mark>(?:वा|वी|वे|व्या|ला|ली|ले|ल्या|रा|री|रे|ऱ्या|र्\u200dया|था|थी|थे|थ्या)|(?: |-)(?:वा(?!\.)|वी|वे|व्या))"
+        r"(?![\w\u0900-\u0963\u200d])"
     )
+    roman_after = "भाग|खंड|अध्याय|टप्पा|प्रकरण|लुई|जॉर्ज|हेन्री|एडवर्ड|पोप"
 
     def extra_rules(self) -> list[Rule]:
         year = r"1[1-9]\d\d"
@@ -138,6 +141,7 @@ class Marathi(Indic):
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         """With the ending of a noun (वा, वी, वे, व्या): a consonant takes आ before it, and a long ई becomes short (एकविसावा)."""
+        mark = mark.lstrip(" -")
         if n in _FIRST:
             return _FIRST[n][
                 3 if mark.endswith("्या") or "\u200d" in mark else 1 if mark.endswith("ी") else 2 if mark.endswith("े") else 0
@@ -159,6 +163,8 @@ class Marathi(Indic):
         return f"{self.cardinal(n)} {part}" if part else super().fraction(n, d)
 
     def mixed(self, whole: int, n: int, d: int) -> str:
+        if (whole, n, d) == (1, 1, 4):
+            return "सव्वा"
         return self._quarters(whole, n * 4 // d) if d in (2, 4) and 0 < n < d else super().mixed(whole, n, d)
 
     def _quarters(self, whole: int, quarters: int) -> str:
@@ -172,6 +178,7 @@ class Marathi(Indic):
 
     def time(self, hour: int, minute: int | None, second: int | None, suffix: str) -> str:
         """Quarters and halves of the twelve hours by name, the rest as minutes past the hour; a.m. and p.m. after bare numbers."""
+        suffix = "वाजता" if suffix == "वा" else suffix
         if suffix in self.meridiems:
             return super().time(hour, minute, second, suffix)
         if minute and minute % 15 == 0 and not second and 1 <= hour <= 12:
@@ -195,7 +202,10 @@ class Marathi(Indic):
             return end, spoken
         head, _, noun = spoken.rpartition(" ")
         if noun in _OBLIQUE:
-            return m.end(), f"{head} {_OBLIQUE[noun]}{m['case'] or m['after']}"
+            oblique, ending = _OBLIQUE[noun], m["case"] or m["after"]
+            if oblique.endswith("ां"):
+                ending = _PLURAL.get(ending, ending)
+            return m.end(), f"{head} {oblique}{ending}"
         if m["gap"] and m["after"]:
             return end, spoken
         return m.end(), spoken.strip() + (m["case"] or m["after"])

@@ -94,7 +94,8 @@ class Tamil(Indic):
         "நிமி": "duration-minute", "mins": "duration-minute", "secs": "duration-second",
     }  # fmt: skip
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|மணிக்கு|மணிக்குள்|மணி(?! ?நேர)"
-    ordinal_pattern = rf"(?<![\w.,])(?P<n>\d+){_MARK}(?![\w{_LETTER}])"
+    ordinal_pattern = rf"(?<![\w.,])(?P<n>\d+(?:,\d+)*){_MARK}(?![\w{_LETTER}])"
+    roman_after = "பகுதி|அத்தியாயம்|பாகம்|லூயி|ஜார்ஜ்|ஹென்றி|எட்வர்ட்|போப்"
 
     def extra_rules(self) -> list[Rule]:
         months = "|".join(sorted(self.months[0], key=lambda s: (-len(s), s)))
@@ -105,7 +106,17 @@ class Tamil(Indic):
         return self.digits(str(n)) if n >= self.largest else _spelled(n)
 
     def counted(self, n: int, gender: str = "m") -> str:
-        return "ஒரு" if n == 1 else self.cardinal(n)
+        return _before_noun(self.cardinal(n))
+
+    def amount(self, a: Amount, gender: str | None = None) -> str:
+        """A scale is counted too."""
+        return super().amount(a, "m" if a.scale and a.decimals is None else gender)
+
+    def money(self, a: Amount, code: str) -> str | None:
+        """Currencies stay singular."""
+        words = super().money(a, code)
+        one, many = (cldr.currency_name(self.lang, code, count) for count in ("one", "other"))
+        return words if words is None or one is None or many is None else words.replace(many, one)
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         order = mark.strip("- ") in ("வது", "ஆவது")
@@ -146,20 +157,37 @@ class Tamil(Indic):
 
     def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings of a case melt into the words (ஐந்தில்); one thing is ஒரு; a range ends with "until"."""
-        if name not in ("number", "money", "price", "percent", "measure", "time", "hours"):
+        if name not in (
+            "number",
+            "money",
+            "price",
+            "percent",
+            "measure",
+            "time",
+            "hours",
+            "monthday",
+            "monthyear",
+            "daymonth",
+            "date",
+        ):
             return end, spoken
         if m := _ENDING.match(text, end):
             return m.end(), _case(spoken.strip(), _ENDINGS[m["ending"]])
         word = _NEXT.match(text, end)
-        if ranged and (word is None or not word["word"].startswith(("வரை", "மணி"))):
+        if ranged and word is None and not spoken.endswith("க்கு"):
             return end, f"{spoken} {self.until}"
-        if name == "number" and spoken == "ஒன்று" and word is not None and not ranged and not _NO_NOUN.match(word["word"]):
-            return end, "ஒரு"
+        if name == "number" and word is not None and not _NO_NOUN.match(word["word"]):
+            return end, _before_noun(spoken)
         return end, spoken
 
 
 def _read_ordinal_day(m: Match[str], text: str, locale: Locale) -> str | None:
     return f"{locale.month(locale.months[0][m['month']])} {locale.ordinal(int(m['n']), m['mark'])}"
+
+
+def _before_noun(words: str) -> str:
+    """A number before what it counts: ஒன்று -> ஒரு, பதினொன்று -> பதினொரு."""
+    return f"{words.removesuffix('ன்று')}ரு" if words.endswith(("ஒன்று", "ொன்று")) else words
 
 
 def _melt(word: str, ending: str) -> str:
@@ -201,5 +229,5 @@ def _spelled(n: int) -> str:
             name = _UNITS[unit][more]
             words.append(name if count == 1 else f"{_spelled(count)[:-1]}ா{name[1:]}")
         else:
-            words.append(f"{'ஒரு' if count == 1 else _spelled(count)} {_UNITS[unit][more]}")
+            words.append(f"{_before_noun(_spelled(count))} {_UNITS[unit][more]}")
     return " ".join(words)

@@ -32,7 +32,7 @@ _NO_NOUN = re.compile(
 )
 # Before these even money and measures are oblique.
 _OBLIQUE_BEFORE = re.compile(
-    r"(?:దూర|వర(?:కు|కూ)|నుండి|నుంచి|పై|కంటే|లోపు|లోపల|లో(?![\u0c00-\u0c63])|విలువ|ధర|నోటు|జీత|బిల్లు|వేగ|ఎత్తు|పొడవు|బరువు|లోతు|తర్వాత|తరువాత|ముందు|క్రిత|పాటు|మేర|చొప్పున|కోస|వద్ద|వరకే)"
+    r"(?:దూర|వర(?:కు|కూ)|నుండి|నుంచి|పై|కంటే|లోపు|లోపల|లో(?![\u0c00-\u0c63])|విలువ|ధర|నోటు|జీత|బిల్లు|వేగ|ఎత్తు|పొడవు|బరువు|లోతు|తర్వాత|తరువాత|ముందు|క్రిత|పాటు|మేర|చొప్పున|కోస|వద్ద|(?:కి|కు|కే|తో|ను)(?![\u0c00-\u0c63]))"
 )
 
 
@@ -83,16 +83,19 @@ class Telugu(Indic):
         "చ.మీ": "area-square-meter", "చ.అ": "area-square-foot", "mins": "duration-minute", "secs": "duration-second",
     }  # fmt: skip
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|గంటలకు|గంటలకి|గంటకు|గంటకి|గంటల|గంటలు|గం\."
-    ordinal_pattern = r"(?<![\w.,])(?P<n>\d+)-?(?P<mark>వది|వ|ో|వసారి)(?![\w\u0c00-\u0c7f])"
+    ordinal_pattern = r"(?<![\w.,])(?P<n>\d+(?:,\d+)*)[ -]?(?P<mark>వది|వసారి|వ|ో)(?![\w\u0c00-\u0c7f])"
+
+    roman_after = "భాగం|అధ్యాయం|లూయీ|లూయి|జార్జ్|హెన్రీ|ఎడ్వర్డ్|పోప్"
 
     def cardinal(self, n: int) -> str:
         return self.digits(str(n)) if n >= self.largest else _spelled(n)
 
     def counted(self, n: int, gender: str = "m") -> str:
-        return "ఒక" if n == 1 else _oblique(self.cardinal(n))
+        return _before_noun(self.cardinal(n))
 
     def amount(self, a: Amount, gender: str | None = None) -> str:
-        words = super().amount(a, gender)
+        """What is counted stands behind the oblique form; a scale is counted too."""
+        words = super().amount(a, "m" if a.scale and a.decimals is None else gender)
         return words if gender is None else _oblique(words)
 
     def percentage(self, a: Amount) -> str:
@@ -116,6 +119,9 @@ class Telugu(Indic):
         part = {(1, 2): "న్నర", (1, 4): "ంపావు", (3, 4): "ంముప్పావు"}.get((n, d))
         return f"{self.cardinal(whole)}{part}" if part else super().mixed(whole, n, d)
 
+    def hours_minutes(self, hours: Amount, minutes: Amount) -> str:
+        return f"{_oblique(self.measure(hours, 'duration-hour') or '')} {self.measure(minutes, 'duration-minute')}"
+
     def _major_minor(self, a: Amount, cents: int, names: Money) -> str:
         return super()._major_minor(a, cents, names).replace(f"{names.many} ", f"{_oblique(names.many)} ", 1)
 
@@ -129,6 +135,7 @@ class Telugu(Indic):
             return f"{'ఒంటి' if hour == 1 else self.cardinal(hour)} {suffix if suffix.startswith('గంట') else 'గంట' if hour == 1 else 'గంటలు'}"
         words = f"{'ఒంటి' if hour == 1 else self.cardinal(hour)} {'గంట' if hour == 1 else 'గంటల'}"
         words += f" {self.counted(minute)} {'నిమిషం' if minute == 1 else 'నిమిషాలు'}" if minute else ""
+        words = _oblique(words) if second else words
         words += f" {self.counted(second)} {'సెకను' if second == 1 else 'సెకన్లు'}" if second else ""
         if suffix.endswith(("కు", "కి")):
             words = f"{words[:-2]}ల{suffix[-2:]}" if words.endswith("లు") else f"{words.removesuffix('ం')}ాని{suffix[-2:]}"
@@ -155,23 +162,33 @@ class Telugu(Indic):
         if m := _ENDINGS.match(text, end):
             stem = spoken.removesuffix("లు") if m["ending"] in _MANY else _oblique(spoken)
             return m.end(), stem + m["ending"]
-        if not (spoken == "ఒకటి" or spoken.endswith("లు")):
+        if not spoken.endswith(("ఒకటి", "లు")):
             return end, spoken
-        if name == "number" and spoken != "ఒకటి" and text[end : end + 1] in self.range_signs and text[end + 1 : end + 2].isdigit():
+        if (
+            name == "number"
+            and spoken.endswith("లు")
+            and text[end : end + 1] in self.range_signs
+            and text[end + 1 : end + 2].isdigit()
+        ):
             return end, _oblique(spoken)
         m = _NEXT.match(text, end)
         if m is None or _NO_NOUN.match(m["word"]):
             return end, spoken
         if name != "number":
             return end, _oblique(spoken) if _OBLIQUE_BEFORE.match(m["word"]) else spoken
-        if spoken == "ఒకటి":
-            return end, spoken if _OBLIQUE_BEFORE.match(m["word"]) else "ఒక"
-        return end, _oblique(spoken)
+        return end, _oblique(spoken) if _OBLIQUE_BEFORE.match(m["word"]) else _before_noun(spoken)
 
 
 def _oblique(words: str) -> str:
     """The form before a noun or an ending: వందలు -> వందల."""
     return f"{words[:-1]}" if words.endswith("లు") else words
+
+
+def _before_noun(words: str) -> str:
+    """A number before what it counts: ఒకటి -> ఒక, ఇరవై ఒకటి -> ఇరవై ఒక్క, వందలు -> వందల."""
+    if words == "ఒకటి":
+        return "ఒక"
+    return f"{words.removesuffix('ఒకటి')}ఒక్క" if words.endswith(" ఒకటి") else _oblique(words)
 
 
 def _spelled(n: int) -> str:
