@@ -17,7 +17,7 @@ SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
 # No word goes on here, none goes on to here. Kanji and kana are words of their own and never go on.
 NOT_INSIDE = rf"(?![^\W{UNSPACED}]|[{SCRIPTS}])"
 NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
-_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/{SCRIPTS}])-)?"
+_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/%°{SCRIPTS}])-)?"
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
 

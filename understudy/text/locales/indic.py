@@ -31,7 +31,7 @@ class Indic(Locale):
     code_words: ClassVar[tuple[str, ...]] = ()  # What is numbered digit by digit.
     score_words: ClassVar[str] = "(?!)"  # Pattern of what stands behind a score.
     meridiems: ClassVar[Mapping[str, str]] = {}
-    telephone_pattern = r"(?<![\d.,])(?:(?:0|91[ -]?)?[6-9]\d{9}|[6-9]\d{4}[ -]\d{5}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|1[89][06]0[ -]?\d{3}[ -]?\d{3,4})(?![\d,]|\.\d)"
+    telephone_pattern = r"(?<![\d.,])(?:(?:0|91[ -]?)?[6-9]\d{9}|0?[6-9]\d{4}[ -]\d{5}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|1[89][06]0[ -]?\d{3}[ -]?\d{3,4}|1-8\d\d-\d{3}-\d{4})(?![\d,]|\.\d)"
 
     def extra_rules(self) -> list[Rule]:
         number = r"\d[\d,]*(?:\.\d+)?"
@@ -39,7 +39,7 @@ class Indic(Locale):
         words = "|".join(re.escape(s) for s in sorted(self.code_words, key=lambda s: (-len(s), s)))
         return [
             Rule("moneyrange", rf"(?<!\w)(?P<sign>{signs}) ?(?P<a>{number}) ?[-–~] ?(?P<b>{number})(?![\w/-])", _read_money_range, "any"),
-            Rule("score", r"(?<![\w./:,–-])(?P<a>\d{1,3})[-–](?P<b>\d{1,3})(?![\w%°./:–-]|,\d| ?=)", _read_score),
+            Rule("score", r"(?<![\w./:,–-])(?P<a>\d{1,3})[-–](?P<b>\d{1,3})(?![0-9a-z%°./:–-]|,\d| ?=)", _read_score),
             Rule("less", r"(?<=[\d ])-(?= ?\d)", _read_less),
             Rule("numbersign", r"#(?=\d)", _read_number_sign),
             Rule("stops", r"(?<![\w.,])\d{1,3}(?:\.\d{1,3}){2,}(?![\w.]|[,/-]\d)", _read_stops),

@@ -31,6 +31,9 @@ _CASES = "चा|ची|चे|च्या|चं|ला|ने|नी|त"
 _ENDING = re.compile(
     rf"(?P<gap> ?)(?:(?P<case>{_CASES})|(?P<after>मध्ये|पासून|पर्यंत|पेक्षा|साठी|वर|हून|वरून|मधील|मधून|चेच|तील))(?![\w\u0900-\u0963])"
 )
+_END = r"(?![\w\u0900-\u0963\u200d])"
+_AFTER = rf"(?:{_CASES}|ंदा|मध्ये|साठी|पर्यंत|पासून)"  # What may follow an ordinal at once.
+_AFTER_ORDINAL = re.compile(_AFTER + _END)
 _OBLIQUE = {
     "रुपये": "रुपयां", "पैसे": "पैशां", "पैसा": "पैशा", "टक्के": "टक्क्यां", "टक्का": "टक्क्या", "मिनिटे": "मिनिटां", "वर्षे": "वर्षां", "तास": "तासां",
 }  # fmt: skip
@@ -79,11 +82,13 @@ class Marathi(Indic):
     abbreviations: ClassVar = {
         "डॉ.": "डॉक्टर", "प्रा.": "प्राध्यापक", "श्री.": "श्री", "सौ.": "सौभाग्यवती", "कु.": "कुमारी", "पं.": "पंडित", "न्या.": "न्यायमूर्ती",
         "ॲड.": "ॲडव्होकेट", "इ.स.": "इसवी सन", "इ.स.पू.": "इसवी सन पूर्व", "रु.": "रुपये", "उदा.": "उदाहरणार्थ", "इ.": "इत्यादी",
-        "क्र.": "क्रमांक", "जि.": "जिल्हा", "ता.": "तालुका", "पृ.": "पृष्ठ", "कै.": "कैलासवासी", "ले.": "लेखक", "dr.": "डॉक्टर", "mr.": "मिस्टर",
+        "क्र.": "क्रमांक", "जि.": "जिल्हा", "ता.": "तालुका", "पृ.": "पृष्ठ", "कै.": "कैलासवासी", "दि.": "दिनांक", "सा.": "सायंकाळी", "सायं.": "सायंकाळी", "दु.": "दुपारी", "ले.": "लेखक", "dr.": "डॉक्टर", "mr.": "मिस्टर",
         "mrs.": "मिसेस", "ms.": "मिस", "prof.": "प्रोफेसर",
     }  # fmt: skip
-    scales: ClassVar = {w: w for w in ("शे", "हजार", "लाख", "कोटी", "अब्ज", "दशलक्ष")}
-    money_scales: ClassVar = {w: w for w in ("हजार", "लाख", "कोटी", "अब्ज", "दशलक्ष")}
+    scales: ClassVar = {
+        **{w: w for w in ("शे", "हजार", "लाख", "कोटी", "अब्ज", "दशलक्ष", "हजार कोटी", "लाख कोटी", "मिलियन", "बिलियन")},
+        "million": "मिलियन", "billion": "बिलियन",
+    }  # fmt: skip
     money_names: ClassVar = {
         "inr": Money("रुपया", "रुपये", "पैसा", "पैसे"), "usd": Money("डॉलर", "डॉलर", "सेंट", "सेंट"), "eur": Money("युरो", "युरो", "सेंट", "सेंट"),
         "gbp": Money("पाउंड", "पाउंड", "पेनी", "पेन्स"), "jpy": Money("येन", "येन"),
@@ -96,13 +101,13 @@ class Marathi(Indic):
     local_units: ClassVar = {
         "कि.मी": "length-kilometer", "किमी": "length-kilometer", "से.मी": "length-centimeter", "सेमी": "length-centimeter",
         "मि.मी": "length-millimeter", "मिमी": "length-millimeter", "मी": "length-meter", "कि.ग्रॅ": "mass-kilogram", "किग्रॅ": "mass-kilogram",
-        "ग्रॅ": "mass-gram", "मि.ली": "volume-milliliter", "मिली": "volume-milliliter", "ली": "volume-liter", "मि": "duration-minute",
+        "ग्रॅ": "mass-gram", "मि.ली": "volume-milliliter", "मिली": "volume-milliliter", "ली": "volume-liter", "लि": "volume-liter", "मि": "duration-minute",
         "से": "duration-second", "mins": "duration-minute", "secs": "duration-second", "चौ.मी": "area-square-meter",
     }  # fmt: skip
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|वाजता|वाजले|वाजून|वाजेपर्यंत|वाजेपासून|वा\."
     ordinal_pattern = (
-        r"(?<![\w.,])(?P<n>\d+(?:,\d+)*)(?P<mark>(?:वा|वी|वे|व्या|ला|ली|ले|ल्या|रा|री|रे|ऱ्या|र्\u200dया|था|थी|थे|थ्या)|(?: |-)(?:वा(?!\.)|वी|वे|व्या))"
-        r"(?![\w\u0900-\u0963\u200d])"
+        r"(?<![\w.,])(?P<n>\d+(?:,\d+)*)(?P<mark>(?:वा|वी|वे|व्या|ला|ली|ले|ल्या|रा|री|रे|ऱ्या|र्\u200dया|था|थी|थे|थ्या)"
+        rf"(?={_AFTER}?{_END})|(?: |-)(?:वा(?!\.)|वी|वे|व्या|रा|री|रे|था|थी|थे){_END})"
     )
     roman_after = "भाग|खंड|अध्याय|टप्पा|प्रकरण|लुई|जॉर्ज|हेन्री|एडवर्ड|पोप"
 
@@ -195,6 +200,8 @@ class Marathi(Indic):
         """Endings of a case are joined to the words, and the noun before them is oblique (शंभर रुपयांची)."""
         if name == "number" and spoken.endswith("चतुर्थांश") and _MEASURES.match(text, end):
             return end, {"एक चतुर्थांश": "पाव", "तीन चतुर्थांश": "पाऊण"}.get(spoken, spoken)
+        if name == "ordinal" and (m := _AFTER_ORDINAL.match(text, end)):
+            return m.end(), spoken + m.group()
         if name not in ("number", "money", "price", "percent", "measure", "moneyrange", "time", "yearbehind", "years"):
             return end, spoken
         m = _ENDING.match(text, end)

@@ -27,7 +27,7 @@ _ENDINGS = {
     "இல்": "ல்", "ல்": "ல்", "இலிருந்து": "லிருந்து", "லிருந்து": "லிருந்து", "இற்கு": "கு", "ற்கு": "கு", "க்கு": "கு", "க்குள்": "குள்", "க்கும்": "கும்",
     "ஐ": "ை", "ஆல்": "ால்", "உடன்": "ுடன்", "இன்": "ன்", "ன்": "ன்", "கள்": "கள்", "களில்": "களில்", "களின்": "களின்", "களுக்கு": "களுக்கு",
 }  # fmt: skip
-_ENDING = re.compile(rf"-?(?P<ending>{'|'.join(sorted(_ENDINGS, key=len, reverse=True))})(?![\w{_LETTER}])")
+_ENDING = re.compile(rf"[.]?-?(?P<ending>{'|'.join(sorted(_ENDINGS, key=len, reverse=True))})(?![\w{_LETTER}])")
 _NEXT = re.compile(rf" (?P<word>[{_LETTER}]+)")
 # Behind these a number stands for itself; any other word is what is counted.
 _NO_NOUN = re.compile(r"(?:முதல்|வரை|மற்றும்|அல்லது|என்|ஆக|ஆன|இருந்து|இல்|உள்ள|கூட்டல்|கழித்தல்|பெருக்கல்|வகுத்தல்|சமம்|புள்ளி|படி)")
@@ -80,7 +80,9 @@ class Tamil(Indic):
         "கி.பி.": "கிபி", "எ.கா.": "எடுத்துக்காட்டாக", "மு.ப.": "முற்பகல்", "பி.ப.": "பிற்பகல்", "dr.": "டாக்டர்", "mr.": "மிஸ்டர்", "mrs.": "மிஸஸ்",
         "ms.": "மிஸ்", "prof.": "புரொபசர்",
     }  # fmt: skip
-    scales: ClassVar = {w: w for w in ("ஆயிரம்", "லட்சம்", "இலட்சம்", "கோடி", "மில்லியன்", "பில்லியன்")}
+    scales: ClassVar = {w: w for w in ("ஆயிரம்", "லட்சம்", "இலட்சம்", "கோடி", "மில்லியன்", "பில்லியன்", "ஆயிரம் கோடி", "லட்சம் கோடி")} | {
+        "million": "மில்லியன்", "billion": "பில்லியன்",
+    }  # fmt: skip
     money_names: ClassVar = {
         "inr": Money("ரூபாய்", "ரூபாய்", "பைசா", "பைசா"), "usd": Money("டாலர்", "டாலர்", "சென்ட்", "சென்ட்"),
         "eur": Money("யூரோ", "யூரோ", "சென்ட்", "சென்ட்"), "gbp": Money("பவுண்டு", "பவுண்டு", "பென்னி", "பென்ஸ்"), "jpy": Money("யென்", "யென்"),
@@ -201,7 +203,7 @@ def _case(word: str, ending: str) -> str:
     """`word` with the ending of a case; words in -am have a stem of their own (ஆயிரம், ஆயிரத்தில்)."""
     if ending.startswith(("கள்", "களி", "களு")):
         return f"{word[:-2]}ங்{ending}" if word.endswith("ம்") else word + ending
-    stem = f"{word[:-2]}த்து" if word.endswith("ம்") else word
+    stem = f"{word[:-2]}த்து" if word.endswith("ம்") else f"{word[:-2]}ற்று" if word.endswith("நூறு") else word
     if ending in ("கு", "குள்", "கும்"):
         link = "" if stem.endswith(("ு", "ி", "ை", "ய்")) else "ு"
         return f"{stem[:-1] if link and stem.endswith('்') else stem}{link}க்{ending}"
