@@ -34,7 +34,7 @@ class Amounts:
         self._clean = str.maketrans("", "", locale.groups + ("," if locale.indian_groups else ""))
         whole, point = _whole(locale), f"[{re.escape(locale.decimal)}]"
         scales = either(locale.scales) or "(?!)"
-        number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.]){point}\d+)"
+        number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.{SCRIPTS}]){point}\d+)"
         self.pattern = rf"{_SIGN}(?:(?<![\d/])(?:\d+ )?{whole} ?/ ?{whole}(?![\d/])|\d* ?[{FRACTIONS}]|{number}(?: ?(?:{scales}){NOT_INSIDE})?)"
         self.least = re.compile(rf"{number}|\d+")
         self._amount = re.compile(

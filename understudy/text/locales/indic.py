@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from understudy.text.locales.base import Amount, Locale, Rule
 
-__all__ = ["Indic"]
+__all__ = ["Indic", "is_year"]
 
 _MONEY_SIGNS = {"₹": "inr", "$": "usd", "€": "eur", "£": "gbp", "¥": "jpy"}
 _LETTER = r"\u0900-\u0963\u0971-\u0d65\u0d70-\u0d7f"  # Of the scripts of India, with their marks, without digits.
@@ -37,6 +37,7 @@ class Indic(Locale):
         number = r"\d[\d,]*(?:\.\d+)?"
         signs = "|".join(re.escape(s) for s in sorted({*_MONEY_SIGNS, *self.money_symbols}, key=lambda s: (-len(s), s)))
         words = "|".join(re.escape(s) for s in sorted(self.code_words, key=lambda s: (-len(s), s)))
+        pin = "|".join(f"(?<=[{_LETTER}]{a}{dash}{b})" for a in ("", " ") for dash in "-–" for b in ("", " "))
         return [
             Rule("moneyrange", rf"(?<!\w)(?P<sign>{signs}) ?(?P<a>{number}) ?[-–~] ?(?P<b>{number})(?![\w/-])", _read_money_range, "any"),
             Rule("score", r"(?<![\w./:,–-])(?P<a>\d{1,3})[-–](?P<b>\d{1,3})(?![0-9a-z%°./:–-]|,\d| ?=)", _read_score),
@@ -45,6 +46,7 @@ class Indic(Locale):
             Rule("stops", r"(?<![\w.,])\d{1,3}(?:\.\d{1,3}){2,}(?![\w.]|[,/-]\d)", _read_stops),
             Rule("hoursminutes", r"(?P<h>\d{1,2}) ?h(?:rs?)? ?(?P<m>[0-5]?\d) ?m(?:ins?)?(?!\w)", _read_hours_minutes),
             Rule("codenumber", rf"(?<![{_LETTER}])(?P<word>{words})(?P<gap>[ :.-]{{0,3}})(?P<n>\d{{3,}}(?:[ -]\d+)*)(?![\w%]|[.,:/]\d)", _read_code, "letter"),
+            Rule("pin", rf"(?:{pin})[1-9]\d\d ?\d{{3}}(?![\w,]|\.\d)", _read_pin),
             Rule("plate", r"(?P<a>[a-z]{2})[ -]?(?P<b>\d{1,2})[ -]?(?P<c>[a-z]{1,3})[ -]?(?P<d>\d{4})(?!\w)", _read_plate, "letter"),
         ]  # fmt: skip
 
@@ -71,6 +73,14 @@ class Indic(Locale):
         return f"{self.cardinal(a)} {self.cardinal(b)}"
 
 
+def is_year(text: str, end: int) -> bool:
+    """Whether the four digits that end here are the number of a year rather than of things."""
+    digits = text[max(end - 5, 0) : end]
+    return (
+        digits[-4:].isdecimal() and digits[-4:-2] in ("18", "19", "20") and not (len(digits) == 5 and digits[0] in "0123456789,.")
+    )
+
+
 def _amount(written: str) -> Amount:
     whole, _, decimals = written.replace(",", "").partition(".")
     return Amount(whole, decimals or None)
@@ -95,14 +105,16 @@ def _read_score(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _read_less(m: Match[str], text: str, locale: Locale) -> str | None:
-    """A minus between numbers: one side of an equation, or parted by spaces and not going up (that would be a range)."""
+    """A minus between numbers: on one side of an equation, or after a space and not going up (that is a range)."""
     assert isinstance(locale, Indic)
     left = _LEFT.search(m.string[max(m.start() - 16, 0) : m.start()])
     right = _RIGHT.match(m.string[m.end() : m.end() + 18])
     if left is None or right is None:
         return None
-    spaced = left[2] and right[1]
-    return locale.less if right[3] or (spaced and int(left[1]) >= int(right[2])) else None
+    up = int(left[1]) < int(right[2])
+    if right[3] or (left[2] and not up and len(left[1]) < 4):
+        return locale.less
+    return locale.to if left[2] and not right[1] and up and len(left[1]) == len(right[2]) else None
 
 
 def _read_number_sign(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -126,6 +138,11 @@ def _read_hours_minutes(m: Match[str], text: str, locale: Locale) -> str | None:
 
 def _read_code(m: Match[str], text: str, locale: Locale) -> str | None:
     return f"{m['word']} {locale.digits(''.join(c for c in m['n'] if c.isdecimal()))}"
+
+
+def _read_pin(m: Match[str], text: str, locale: Locale) -> str | None:
+    """The six digits behind the name of a place: "चेन्नई-600007"."""
+    return locale.digits("".join(c for c in m.group() if c.isdecimal()))
 
 
 def _read_plate(m: Match[str], text: str, locale: Locale) -> str | None:

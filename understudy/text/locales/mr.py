@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from re import Match
 from typing import ClassVar
 
 from understudy.text.locales import numbers
-from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.base import Amount, Money
 from understudy.text.locales.indic import Indic
 
 __all__ = ["Marathi"]
@@ -29,7 +28,7 @@ _CONSONANT = re.compile(r"[क-ह]$")
 _MEASURES = re.compile(r" ?(?:किलो|लिटर|लीटर|तास|कप|मीटर|मिनिट|चमच|ग्लास|वाट|इंच|डझन|टन|एकर|पाव|दिवस|वर्ष)")
 _CASES = "चा|ची|चे|च्या|चं|ला|ने|नी|त"
 _ENDING = re.compile(
-    rf"(?P<gap> ?)(?:(?P<case>{_CASES})|(?P<after>मध्ये|पासून|पर्यंत|पेक्षा|साठी|वर|हून|वरून|मधील|मधून|चेच|तील))(?![\w\u0900-\u0963])"
+    rf"[.]?(?P<gap> ?)(?:(?P<case>{_CASES})|(?P<after>मध्ये|पासून|पर्यंत|पेक्षा|साठी|वर|हून|वरून|मधील|मधून|चेच|तील))(?![\w\u0900-\u0963])"
 )
 _END = r"(?![\w\u0900-\u0963\u200d])"
 _AFTER = rf"(?:{_CASES}|ंदा|मध्ये|साठी|पर्यंत|पासून)"  # What may follow an ordinal at once.
@@ -38,12 +37,11 @@ _OBLIQUE = {
     "रुपये": "रुपयां", "पैसे": "पैशां", "पैसा": "पैशा", "टक्के": "टक्क्यां", "टक्का": "टक्क्या", "मिनिटे": "मिनिटां", "वर्षे": "वर्षां", "तास": "तासां",
 }  # fmt: skip
 _PLURAL = {"ला": "ना", "ने": "नी"}  # Endings that differ in the plural.
-_YEAR_BEHIND = r" ?(?:साली|सालची|सालचा|सालचे|सालच्या|सालापासून|साल|मध्ये|पासून|च्या|चा|ची|चे|ला)(?![\w\u0900-\u0963])"
 
 
 class Marathi(Indic):
     lang = "mr"
-    years_bare = range(1900, 2000)
+    years_bare = range(1100, 2000)
     point = "पूर्णांक"
     minus = "उणे"
     less = "वजा"
@@ -106,19 +104,10 @@ class Marathi(Indic):
     }  # fmt: skip
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|वाजता|वाजले|वाजून|वाजेपर्यंत|वाजेपासून|वा\."
     ordinal_pattern = (
-        r"(?<![\w.,])(?P<n>\d+(?:,\d+)*)(?P<mark>(?:वा|वी|वे|व्या|ला|ली|ले|ल्या|रा|री|रे|ऱ्या|र्\u200dया|था|थी|थे|थ्या)"
+        r"(?<!\w)(?<!\d[.,])(?P<n>\d+(?:,\d+)*)(?P<mark>(?:वा|वी|वे|व्या|ला|ली|ले|ल्या|रा|री|रे|ऱ्या|र्\u200dया|था|थी|थे|थ्या)"
         rf"(?={_AFTER}?{_END})|(?: |-)(?:वा(?!\.)|वी|वे|व्या|रा|री|रे|था|थी|थे){_END})"
     )
     roman_after = "भाग|खंड|अध्याय|टप्पा|प्रकरण|लुई|जॉर्ज|हेन्री|एडवर्ड|पोप"
-
-    def extra_rules(self) -> list[Rule]:
-        year = r"1[1-9]\d\d"
-        return [
-            *super().extra_rules(),
-            Rule("years", rf"(?<![\w.,/-])(?P<a>{year}) ?[-–] ?(?P<b>{year}|2[01]\d\d)(?![\w/-]|[.,]\d)", _read_years),
-            Rule("yearbefore", rf"(?<![\u0900-\u0963])(?P<word>सन|इ\. ?स\.) ?(?P<n>{year})(?!\w|[.,]\d)", _read_year, "letter"),
-            Rule("yearbehind", rf"(?<![\w.,₹$€£])(?P<n>{year})(?={_YEAR_BEHIND})", _read_year),
-        ]
 
     def cardinal(self, n: int) -> str:
         if n < 100:
@@ -202,7 +191,7 @@ class Marathi(Indic):
             return end, {"एक चतुर्थांश": "पाव", "तीन चतुर्थांश": "पाऊण"}.get(spoken, spoken)
         if name == "ordinal" and (m := _AFTER_ORDINAL.match(text, end)):
             return m.end(), spoken + m.group()
-        if name not in ("number", "money", "price", "percent", "measure", "moneyrange", "time", "yearbehind", "years"):
+        if name not in ("number", "money", "price", "percent", "measure", "moneyrange", "time", "daymonth", "monthyear", "date"):
             return end, spoken
         m = _ENDING.match(text, end)
         if m is None:
@@ -216,13 +205,3 @@ class Marathi(Indic):
         if m["gap"] and m["after"]:
             return end, spoken
         return m.end(), spoken.strip() + (m["case"] or m["after"])
-
-
-def _read_years(m: Match[str], text: str, locale: Locale) -> str | None:
-    return f"{locale.year(int(m['a']))} {locale.to} {locale.year(int(m['b']))}" if int(m["a"]) < int(m["b"]) else None
-
-
-def _read_year(m: Match[str], text: str, locale: Locale) -> str | None:
-    word = m.groupdict().get("word")
-    year = locale.year(int(m["n"]))
-    return year if word is None else f"{'सन' if word == 'सन' else 'इसवी सन'} {year}"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from understudy.text.locales import cldr, numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
-from understudy.text.locales.indic import Indic
+from understudy.text.locales.indic import Indic, is_year
 
 __all__ = ["Tamil"]
 
@@ -21,16 +21,20 @@ _ONES_JOINED = {1: "ொன்று", 2: "ிரண்டு", 5: "ைந்த�
 _HUNDREDS = ("", "நூறு", "இருநூறு", "முந்நூறு", "நானூறு", "ஐநூறு", "அறுநூறு", "எழுநூறு", "எண்ணூறு", "தொள்ளாயிரம்")
 _UNITS = {10_000_000: ("கோடி", "கோடியே"), 100_000: ("லட்சம்", "லட்சத்து"), 1000: ("ஆயிரம்", "ஆயிரத்து")}
 _LETTER = r"\u0b80-\u0be5"
-_MARK = r"(?P<mark>-?(?:ஆவது|வது|ஆம்|ம்)| (?:ஆவது|வது|ஆம்))"
+_MARK = r"(?P<mark>-?(?:ஆவது|வது|ஆம்|ம்)| (?:ஆவது|வது|ஆம்|ம்))"
+_ORDINAL = re.compile(rf"{_MARK}(?![\w{_LETTER}])")
 # Written ending -> the ending as it is joined: locative, dative, accusative, instrumental, genitive, plural.
 _ENDINGS = {
     "இல்": "ல்", "ல்": "ல்", "இலிருந்து": "லிருந்து", "லிருந்து": "லிருந்து", "இற்கு": "கு", "ற்கு": "கு", "க்கு": "கு", "க்குள்": "குள்", "க்கும்": "கும்",
     "ஐ": "ை", "ஆல்": "ால்", "உடன்": "ுடன்", "இன்": "ன்", "ன்": "ன்", "கள்": "கள்", "களில்": "களில்", "களின்": "களின்", "களுக்கு": "களுக்கு",
 }  # fmt: skip
-_ENDING = re.compile(rf"[.]?-?(?P<ending>{'|'.join(sorted(_ENDINGS, key=len, reverse=True))})(?![\w{_LETTER}])")
+_SPACED = "க்கும்|க்கு|இலிருந்து|இல்|இற்கு|இன்|ஆல்|உடன்"
+_ENDING = re.compile(
+    rf"(?:[.]?-?(?P<ending>{'|'.join(sorted(_ENDINGS, key=len, reverse=True))})| (?P<spaced>{_SPACED}))(?![\w{_LETTER}])"
+)
 _NEXT = re.compile(rf" (?P<word>[{_LETTER}]+)")
 # Behind these a number stands for itself; any other word is what is counted.
-_NO_NOUN = re.compile(r"(?:முதல்|வரை|மற்றும்|அல்லது|என்|ஆக|ஆன|இருந்து|இல்|உள்ள|கூட்டல்|கழித்தல்|பெருக்கல்|வகுத்தல்|சமம்|புள்ளி|படி)")
+_NO_NOUN = re.compile(r"(?:முதல்|வரை|அன்று|மற்றும்|அல்லது|என்|ஆக|ஆன|இருந்து|இல்|உள்ள|கூட்டல்|கழித்தல்|பெருக்கல்|வகுத்தல்|சமம்|புள்ளி|படி)")
 _PATTERNS = {
     "speed-kilometer-per-hour": "மணிக்கு {0} கிலோமீட்டர்", "speed-meter-per-second": "வினாடிக்கு {0} மீட்டர்", "speed-mile-per-hour": "மணிக்கு {0} மைல்",
     "digital-megabit-per-second": "வினாடிக்கு {0} மெகாபிட்", "mass-quintal": "{0} குவிண்டால்", "mass-tonne": "{0} டன்",
@@ -96,7 +100,7 @@ class Tamil(Indic):
         "நிமி": "duration-minute", "mins": "duration-minute", "secs": "duration-second",
     }  # fmt: skip
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|மணிக்கு|மணிக்குள்|மணி(?! ?நேர)"
-    ordinal_pattern = rf"(?<![\w.,])(?P<n>\d+(?:,\d+)*){_MARK}(?![\w{_LETTER}])"
+    ordinal_pattern = rf"(?<!\w)(?<!\d[.,])(?P<n>\d+(?:,\d+)*){_MARK}(?![\w{_LETTER}])"
     roman_after = "பகுதி|அத்தியாயம்|பாகம்|லூயி|ஜார்ஜ்|ஹென்றி|எட்வர்ட்|போப்"
 
     def extra_rules(self) -> list[Rule]:
@@ -121,8 +125,7 @@ class Tamil(Indic):
         return words if words is None or one is None or many is None else words.replace(many, one)
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
-        order = mark.strip("- ") in ("வது", "ஆவது")
-        return "முதலாவது" if n == 1 and order else _melt(self.cardinal(n), "ாவது" if order else "ாம்")
+        return "முதலாவது" if n == 1 and mark.endswith("வது") else _order(self.cardinal(n), mark)
 
     def fraction(self, n: int, d: int) -> str:
         """Halves and quarters by name, others as "of three, two"."""
@@ -174,11 +177,13 @@ class Tamil(Indic):
         ):
             return end, spoken
         if m := _ENDING.match(text, end):
-            return m.end(), _case(spoken.strip(), _ENDINGS[m["ending"]])
+            return m.end(), _case(spoken.strip(), _ENDINGS[m["ending"] or m["spaced"]])
+        if name.startswith(("month", "day", "date")) and (m := _ORDINAL.match(text, end)):
+            return m.end(), _order(spoken, m["mark"])
         word = _NEXT.match(text, end)
         if ranged and word is None and not spoken.endswith("க்கு"):
             return end, f"{spoken} {self.until}"
-        if name == "number" and word is not None and not _NO_NOUN.match(word["word"]):
+        if name == "number" and word is not None and not (_NO_NOUN.match(word["word"]) or is_year(text, end)):
             return end, _before_noun(spoken)
         return end, spoken
 
@@ -197,6 +202,11 @@ def _melt(word: str, ending: str) -> str:
     if word.endswith("ு"):
         return word[:-1] + ending
     return word[:-1] + ending if word.endswith("்") else f"{word}ய{ending}"
+
+
+def _order(words: str, mark: str) -> str:
+    """The ordinal, with one of its two endings."""
+    return _melt(words, "ாவது" if mark.endswith("வது") else "ாம்")
 
 
 def _case(word: str, ending: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Money
-from understudy.text.locales.indic import Indic
+from understudy.text.locales.indic import Indic, is_year
 
 __all__ = ["Telugu"]
 
@@ -23,12 +23,12 @@ _UNITS = {
 }  # fmt: skip
 _MANY = ("లు", "ల", "లలో", "లలోని", "లకు", "లకి", "లతో", "లను", "లుగా")
 _ENDINGS = re.compile(
-    rf"(?P<ending>{'|'.join(sorted(_MANY, key=len, reverse=True))}|లోపల|లోపు|లోగా|లోని|లోనే|లో|కల్లా|కే|కి|కు|న|ని|ను|తో|గా|నే|నుండి|నుంచి|వరకు)(?![\w\u0c00-\u0c63])"
+    rf"[.]?(?P<ending>{'|'.join(sorted(_MANY, key=len, reverse=True))}|లోపల|లోపు|లోగా|లోని|లోనే|లో|కల్లా|కే|కి|కు|న|ని|ను|తో|గా|నే|నుండి|నుంచి|వరకు)(?![\w\u0c00-\u0c63])"
 )
 _NEXT = re.compile(r"[. ]{0,2} (?P<word>[\u0c00-\u0c63]+)")
 # Behind these a number stands for itself; any other word is what is counted.
 _NO_NOUN = re.compile(
-    r"(?:ఉంద|ఉన్నా|ఉంట|ఉండ|ఉన్న|అయి|అయ్య|అవు|కావ|కాద|అని|అన|మరియు|లేదా|మాత్రమే|కూడా|వచ్చ|ఇచ్చ|ఇవ్వ|చెల్లి|కట్ట|తీసుక|ప్లస్|మైనస్|ఇంటూ|సమానం|తేదీ|తారీ|చెప్ప|పెట్ట)"
+    r"(?:ఉంద|ఉన్నా|ఉంట|ఉండ|ఉన్న|అయి|అయ్య|అవు|కావ|కాద|అని|అన|మరియు|లేదా|మాత్రమే|కూడా|వచ్చ|ఇచ్చ|ఇవ్వ|చెల్లి|కట్ట|తీసుక|ప్లస్|మైనస్|ఇంటూ|సమానం|తేదీ|తారీ|కాగా|చెప్ప|పెట్ట)"
 )
 # Before these even money and measures are oblique.
 _OBLIQUE_BEFORE = re.compile(
@@ -79,13 +79,14 @@ class Telugu(Indic):
         "mass-tonne": ("టన్ను", "టన్నులు"),
     }  # fmt: skip
     local_units: ClassVar = {
-        "కి.మీ": "length-kilometer", "కిమీ": "length-kilometer", "సెం.మీ": "length-centimeter", "సెంమీ": "length-centimeter",
+        "కి.మీ": "length-kilometer", "కిమీ": "length-kilometer",
+        "కి.మి": "length-kilometer", "సెం.మీ": "length-centimeter", "సెంమీ": "length-centimeter",
         "మి.మీ": "length-millimeter", "మీ": "length-meter", "కి.గ్రా": "mass-kilogram", "కేజీ": "mass-kilogram", "గ్రా": "mass-gram",
         "మి.లీ": "volume-milliliter", "లీ": "volume-liter", "ని": "duration-minute", "నిమి": "duration-minute", "సె": "duration-second",
         "చ.మీ": "area-square-meter", "చ.అ": "area-square-foot", "mins": "duration-minute", "secs": "duration-second",
     }  # fmt: skip
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|గంటలకు|గంటలకి|గంటకు|గంటకి|గంటల|గంటలు|గం\."
-    ordinal_pattern = r"(?<![\w.,])(?P<n>\d+(?:,\d+)*)[ -]?(?P<mark>వది|వసారి|వ|ో)(?![\w\u0c00-\u0c7f])"
+    ordinal_pattern = r"(?<!\w)(?<!\d[.,])(?P<n>\d+(?:,\d+)*)[ -]?(?P<mark>వది|వసారి|వ|ో)(?![\w\u0c00-\u0c7f])"
 
     roman_after = "భాగం|అధ్యాయం|లూయీ|లూయి|జార్జ్|హెన్రీ|ఎడ్వర్డ్|పోప్"
 
@@ -174,7 +175,7 @@ class Telugu(Indic):
         ):
             return end, _oblique(spoken)
         m = _NEXT.match(text, end)
-        if m is None or _NO_NOUN.match(m["word"]):
+        if m is None or _NO_NOUN.match(m["word"]) or (spoken.endswith("ఒకటి") and is_year(text, end)):
             return end, spoken
         if name != "number":
             return end, _oblique(spoken) if _OBLIQUE_BEFORE.match(m["word"]) else spoken
