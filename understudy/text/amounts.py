@@ -17,7 +17,7 @@ SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
 # No word goes on here, none goes on to here. Kanji and kana are words of their own and never go on.
 NOT_INSIDE = rf"(?![^\W{UNSPACED}]|[{SCRIPTS}])"
 NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
-_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/{SCRIPTS}])-)?"
+_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/%°{SCRIPTS}])-)?"
 _ARABIC_GROUP = "\u066c"  # Arabic thousands sign: it groups in any language.
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
@@ -35,7 +35,7 @@ class Amounts:
         self._clean = str.maketrans("", "", f"{locale.groups}{_ARABIC_GROUP}" + ("," if locale.indian_groups else ""))
         whole, point = _whole(locale), f"[{re.escape(locale.decimal)}]"
         scales = either(locale.scales) or "(?!)"
-        number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.]){point}\d+)"
+        number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.{SCRIPTS}]){point}\d+)"
         self.pattern = rf"{_SIGN}(?:(?<![\d/])(?:\d+ )?{whole} ?/ ?{whole}(?![\d/])|\d* ?[{FRACTIONS}]|{number}(?: ?(?:{scales}){NOT_INSIDE})?)"
         self._whole = re.compile(whole)
         self.least = re.compile(rf"{number}|\d+")

@@ -72,8 +72,10 @@ class Reader:
                 position = start + 1 if run is None else run.end()
                 continue
             end, name, spoken = found
-            if last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end, name):
+            ranged = last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end, name)
+            if ranged:
                 yield last[1], start, self.locale.to
+            end, spoken = self.locale.joined(prepared, end, name, spoken, ranged=ranged)
             yield start, end, spoken
             position, last = end, (start, end, name)
 

@@ -134,6 +134,13 @@ class Locale:
         """Classes of this language only, tried before the common ones."""
         return []
 
+    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        """The reading of class `name` that ends at `end` of `text`, in the form that suits what follows it.
+
+        Returns where it now ends (endings of a case may be taken in) and its words; `ranged`: it is the second end of a range.
+        """
+        return end, spoken
+
     # Numbers
 
     def cardinal(self, n: int) -> str:
