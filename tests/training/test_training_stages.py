@@ -23,7 +23,8 @@ from understudy.model.folder import load_encoder
 from understudy.model.nlu import Predictor
 from understudy.training import distill, finetune, pretrain
 from understudy.training.distill import DistillConfig
-from understudy.training.finetune import FinetuneConfig, budgeted, hold_out
+from understudy.training.finetune import FinetuneConfig
+from understudy.training.labelled import budgeted, hold_out
 from understudy.training.pretrain import PretrainConfig
 
 FAST: dict[str, Any] = {"precision": "fp32", "compile": False}
