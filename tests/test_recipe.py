@@ -162,6 +162,29 @@ mix = [{ corpus = "traffic" }]
         load(toml)
 
 
+def test_an_included_recipe_brings_its_stages_once(tmp_path: Path) -> None:
+    stage = '[stage.{0}]\nkind = "corpus"\nsources = [{{ builtin = "text", size = 9 }}]\n'
+    (tmp_path / "a.toml").write_text('name = "a"\n' + stage.format("first"))
+    (tmp_path / "b.toml").write_text('name = "b"\ninclude = ["a.toml"]\n' + stage.format("second"))
+    (tmp_path / "c.toml").write_text('name = "c"\ninclude = ["a.toml", "b.toml"]\n' + stage.format("third"))
+    loaded = load(tmp_path / "c.toml", ["stage.first.spoken=0.5"])
+    assert (loaded.name, list(loaded.stage)) == ("c", ["first", "second", "third"])
+    assert loaded.stage["first"].model_dump()["spoken"] == 0.5
+
+
+def test_recipes_that_contradict_or_include_one_another_are_refused(tmp_path: Path) -> None:
+    stage = '[stage.x]\nkind = "corpus"\nsources = [{{ builtin = "text", size = {0} }}]\n'
+    (tmp_path / "a.toml").write_text('name = "a"\n' + stage.format(1))
+    (tmp_path / "b.toml").write_text('name = "b"\n' + stage.format(2))
+    for include, match in (('["a.toml", "b.toml"]', "different things of one stage"), ('["c.toml"]', "circle")):
+        (tmp_path / "c.toml").write_text(f'name = "c"\ninclude = {include}\n')
+        with pytest.raises(RecipeError, match=match):
+            load(tmp_path / "c.toml")
+    (tmp_path / "d.toml").write_text('name = "d"\ninclude = ["a.toml"]\n' + stage.format(1))
+    with pytest.raises(RecipeError, match="in an included recipe already"):
+        load(tmp_path / "d.toml")
+
+
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml")), ids=lambda p: p.stem)
 def test_every_recipe_of_ours_can_be_planned(path: Path, tmp_path: Path) -> None:
     planned = recipe.plan(recipe.load(path, [f"artifacts={tmp_path}", f"data_root={tmp_path}"]))

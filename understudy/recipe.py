@@ -75,7 +75,7 @@ class Done:
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong."""
-    top = parse(_TopLevel, override(read_toml(path), overrides), where=path.name)
+    top = parse(_TopLevel, override(_included(path, ()), overrides), where=path.name)
     if not top.stage:
         raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
     for name in top.stage:
@@ -90,6 +90,24 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     )
     _check_references(recipe)
     return recipe
+
+
+def _included(path: Path, within: tuple[Path, ...]) -> dict[str, Any]:
+    """The TOML at `path` with the stages of the recipes that it includes (`include`, paths beside it) before its own."""
+    path = path.resolve()
+    if path in within:
+        raise RecipeError("recipes include one another in a circle", where=path, got=" -> ".join(p.name for p in (*within, path)))
+    table = read_toml(path)
+    found: dict[str, Any] = {}
+    for name in table.pop("include", []):
+        theirs = _included(path.parent / str(name), (*within, path)).get("stage", {})
+        for stage, settings in theirs.items():
+            if found.setdefault(stage, settings) != settings:
+                raise RecipeError("two recipes say different things of one stage", where=path.name, got=stage)
+    for stage in table.get("stage", {}):
+        if stage in found:
+            raise RecipeError("this stage is in an included recipe already", where=path.name, got=stage, wanted="another name")
+    return {**table, "stage": {**found, **table.get("stage", {})}}
 
 
 def _fill(value: Any, data_root: Path | None, where: str) -> Any:

@@ -1,0 +1,73 @@
+"""Labelled utterances as the loop wants them: a share of each locale, a part set aside, words and tags as numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from understudy.corpus.order import Permutation
+from understudy.errors import DataError
+from understudy.interpretation import Interpretation, slots_to_tags
+from understudy.runtime.decode import Labels
+from understudy.runtime.encode import encode
+from understudy.tokenizer import Tokenizer
+from understudy.training.batches import Labelled
+
+__all__ = ["budgeted", "hold_out", "number"]
+
+
+def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list[Interpretation]:
+    """That share of each locale's utterances, rounded up, drawn by `seed`; a smaller share is part of a larger one."""
+    if share >= 1.0:
+        return list(gold)
+    kept: list[int] = []
+    for locale, indices in _by_locale(gold):
+        drawn = Permutation(len(indices), key=f"labels/{seed}/{locale}")[: math.ceil(share * len(indices))]
+        kept += [indices[int(i)] for i in drawn]
+    return [gold[i] for i in sorted(kept)]
+
+
+def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
+    """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down."""
+    aside: set[int] = set()
+    for locale, indices in _by_locale(gold):
+        drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(share * len(indices))]
+        aside |= {indices[int(i)] for i in drawn}
+    return [g for i, g in enumerate(gold) if i not in aside], [gold[i] for i in sorted(aside)]
+
+
+def _by_locale(gold: Sequence[Interpretation]) -> list[tuple[str, list[int]]]:
+    found: dict[str, list[int]] = {}
+    for index, one in enumerate(gold):
+        found.setdefault(one.locale, []).append(index)
+    return sorted(found.items())
+
+
+def number(
+    gold: Sequence[Interpretation],
+    tokenizer: Tokenizer,
+    labels: Labels,
+    *,
+    max_length: int,
+    spoken: bool,
+    lower: bool,
+    where: object = None,
+) -> list[Labelled]:
+    """Labelled utterances as token ids, first pieces, tags and intents.
+
+    Raises DataError for an intent or slot that `labels` does not have, and for an utterance without words.
+    """
+    intents = {name: i for i, name in enumerate(labels.intents)}
+    tags = {name: i for i, name in enumerate(labels.tags)}
+    locales = {name: i for i, (name, _) in enumerate(_by_locale(gold))}
+    made = []
+    for one in gold:
+        lang = one.locale[:2] if spoken and one.locale else None
+        encoded = encode(one.text, tokenizer, max_length=max_length, lang=lang, spoken=spoken, lower=lower)
+        named = slots_to_tags([(w.start, w.end) for w in encoded.words], one.slots)[: len(encoded.first)]
+        unknown = [one.intent] if one.intent not in intents else [tag for tag in named if tag not in tags]
+        if unknown:
+            raise DataError("a label that labels.json does not have", where=where, got=f"{unknown[0]} in {one.text[:80]!r}")
+        tagged = [tags[tag] for tag in named]
+        made.append(Labelled(encoded.ids, encoded.first, tagged, intents[one.intent], locales[one.locale]))
+    return made
