@@ -167,7 +167,7 @@ def test_an_included_recipe_brings_its_stages_once(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('name = "a"\n' + stage.format("first"))
     (tmp_path / "b.toml").write_text('name = "b"\ninclude = ["a.toml"]\n' + stage.format("second"))
     (tmp_path / "c.toml").write_text('name = "c"\ninclude = ["a.toml", "b.toml"]\n' + stage.format("third"))
-    loaded = load(tmp_path / "c.toml", ["stage.first.spoken=0.5"])
+    loaded = load(tmp_path / "c.toml", "stage.first.spoken=0.5")
     assert (loaded.name, list(loaded.stage)) == ("c", ["first", "second", "third"])
     assert loaded.stage["first"].model_dump()["spoken"] == 0.5
 
