@@ -259,3 +259,11 @@ def test_variable_length_attention_equals_the_grid(dtype: torch.dtype) -> None:
     torch.testing.assert_close(encoder(tokens, layout), encoder(tokens, grid), atol=0.05, rtol=0)
     grads = [torch.autograd.grad(encoder(tokens, at).square().sum(), encoder.words.weight)[0] for at in (layout, grid)]
     assert (grads[0] - grads[1]).norm() < 0.03 * grads[1].norm()
+
+
+def test_flops_by_hand() -> None:
+    config = EncoderConfig(layers=2, hidden=8, ffn=12, heads=2, vocab_size=100)
+    body = 2 * (4 * 8 * 8 + 2 * 8 * 12)  # 896 weights, each multiplied and added once per token
+    # Two sequences of 3 and 5 tokens: 9 + 25 pairs, a product of width 8 for scores and one for sums, in each of two layers.
+    assert config.flops(tokens=8, pairs=34) == 2 * body * 8 + 2 * (2 * 34 * 2 * 8)
+    assert config.flops(tokens=0, pairs=0, masked=3) == 3 * 2 * (8 * 8 + 8 * 100)

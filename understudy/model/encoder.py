@@ -70,6 +70,16 @@ class EncoderConfig(Config):
         head = D**2 + D + norm + self.vocab_size
         return embeddings + self.body_parameters + biases_and_norms + head
 
+    def flops(self, *, tokens: int, pairs: int, masked: int = 0) -> float:
+        """Multiplications and additions of one forward pass: matrices, attention, and the vocabulary where it is computed.
+
+        Args:
+            tokens: all of them. pairs: that attention compares, the sum of squared lengths.
+            masked: tokens at which the output projection runs. A backward pass costs twice as much as a forward pass.
+        """
+        D = self.hidden
+        return 2.0 * self.body_parameters * tokens + 4.0 * D * self.layers * pairs + 2.0 * masked * (D**2 + D * self.vocab_size)
+
 
 class Attention(nn.Module):
     """Multi-head self-attention inside each sequence."""

@@ -44,12 +44,14 @@ class Batch:
     """Sequences laid end to end. Fields named _T are per token, _B per sequence; all tensors are int64.
 
     languages_B: index of each sequence's language.
+    pairs: tokens that attention compares, the sum of squared lengths.
     idle: stands in where an update has no share for a rank; its losses count nothing.
     """
 
     ids_T: Tensor
     layout: Layout
     languages_B: Tensor
+    pairs: int = 0
     idle: bool = False
 
     @property
@@ -58,7 +60,7 @@ class Batch:
 
     def to(self: B, device: torch.device | str) -> B:
         """The same batch on `device`."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "idle"}
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in ("pairs", "idle")}
         return replace(self, **moved)
 
 
@@ -128,6 +130,7 @@ class MaskedSequences:
             ids_T=torch.from_numpy(shown),
             layout=Layout.packed(torch.from_numpy(lengths)),
             languages_B=torch.from_numpy(self._sequences.langs[indices].astype(np.int64)),
+            pairs=int((lengths.astype(np.int64) ** 2).sum()),
             masked_M=torch.from_numpy(chosen),
             targets_M=torch.from_numpy(ids[chosen]),
         )
@@ -158,6 +161,7 @@ class LabelledSequences:
             ids_T=torch.tensor([i for e in chosen for i in e.ids]),
             layout=Layout.packed(torch.from_numpy(self.lengths[indices])),
             languages_B=torch.tensor([e.language for e in chosen]),
+            pairs=int((self.lengths[indices] ** 2).sum()),
             intents_B=torch.tensor([e.intent for e in chosen]),
             firsts_W=torch.tensor([int(start) + f for start, e in zip(starts, chosen, strict=True) for f in e.firsts]),
             tags_W=torch.tensor([t for e in chosen for t in e.tags]),

@@ -139,6 +139,7 @@ def _turn(
         clip=optim.clip,
         seed=turn_seed,
         scale=machine.scale,
+        peak=machine.peak,
         languages=corpus.languages,
         validate=validator(objective, corpus, config, machine),
         eval_every=config.eval_every,

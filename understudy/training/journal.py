@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from understudy.training.ranks import ranks
 
@@ -15,12 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "copy_log"]
 
+CLOCK = frozenset({"seconds", "tflops", "mfu", "memory"})  # what differs between equal runs
+
 
 class Journal:
-    """`log.jsonl`, which the leader writes; after a resume, lines of updates that are made again are dropped first."""
+    """`log.jsonl`, which the leader writes; after a resume, lines of updates that are made again are dropped first.
 
-    def __init__(self, path: Path, *, after: int) -> None:
-        self._file = None
+    Beside losses: `tflops` that the model needed per second, `mfu`, their share of `peak` (FLOP/s of all devices at best), and
+    `memory`, the most GB that this process has held so far, on the GPU where there is one.
+    """
+
+    def __init__(self, path: Path, *, after: int, peak: float | None = None) -> None:
+        self._file, self._peak = None, peak
         if not ranks().leads:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +62,9 @@ class Journal:
                 "grad_norm": _short(step.grad_norm),
                 "tokens": step.tokens,
                 "seconds": round(step.seconds, 4),
+                "tflops": round(step.flops / step.seconds / 1e12, 4),
+                **({"mfu": round(step.flops / step.seconds / self._peak, 4)} if self._peak else {}),
+                "memory": round(_memory() / 1e9, 3),
                 **({"skipped": True} if step.skipped else {}),
             }
         )
@@ -71,8 +83,14 @@ class Journal:
 def copy_log(source: Path, target: Path) -> None:
     """A finished run's `log.jsonl` without its clock, so that equal runs make equal artifacts."""
     lines = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
-    kept = [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+    kept = [{key: value for key, value in line.items() if key not in CLOCK} for line in lines]
     target.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+
+def _memory() -> int:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _short(value: float) -> float | None:

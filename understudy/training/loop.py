@@ -42,7 +42,7 @@ RECENT = 100  # updates over which a reported loss is averaged
 class Step:
     """One update over all ranks. loss: what was minimised; parts: mean of each part, and of the masked-LM loss by language.
 
-    seconds: from asking for the batch to the update. skipped: fp16 overflowed, and weights are as before.
+    seconds: from asking for the batch to the update. flops: what the model needed, see `Objective.flops`. skipped: fp16 overflowed, and weights are as before.
     """
 
     number: int
@@ -52,6 +52,7 @@ class Step:
     grad_norm: float
     lr: float
     seconds: float
+    flops: float = 0.0
     skipped: bool = False
 
 
@@ -112,7 +113,8 @@ def steps(
                 hint="Lower the learning rate, lengthen the warm-up, or train in another precision",
             )
         now = time.perf_counter()
-        yield Step(number, loss_value, means, counts["tokens"], length, lr, now - clock, skipped=not finite)
+        flops = sum(objective.flops(batch) for batch in micro if not batch.idle) * ranks().world
+        yield Step(number, loss_value, means, counts["tokens"], length, lr, now - clock, flops, skipped=not finite)
         clock = time.perf_counter()
 
 
@@ -166,6 +168,7 @@ def train(
     seed: int = 0,
     scale: LossScale | None = None,
     languages: Sequence[str] = (),
+    peak: float | None = None,
     validate: Callable[[], Metrics] | None = None,
     eval_every: int = 500,
     save_every: int = 500,
@@ -180,7 +183,7 @@ def train(
     Args:
         stream: given how many updates have been made, the batches that follow.
         scratch: directory of checkpoints and of `log.jsonl`: one line per update, one per evaluation. All ranks must see it.
-        seed, scale, languages: see `steps`.
+        seed, scale, languages: see `steps`. peak: FLOP/s that the devices reach at best, by which use is reckoned (MFU).
         validate: asked every `eval_every` updates and at the end.
         until: stops by the "loss" that `validate` gives.
         maximise: a metric of `validate`; the weights where it was highest are the ones left in the objective at the end.
@@ -213,7 +216,7 @@ def train(
         scale=scale,
         languages=languages,
     )
-    journal = Journal(scratch / "log.jsonl", after=outcome.steps)
+    journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=peak)
     with progress(label, steps_total) as advance, journal, asked_to_stop() as asked:
         advance(outcome.steps)
         while not outcome.done:

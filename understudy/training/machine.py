@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -20,6 +23,7 @@ from understudy.training.precision import (
     keep_memory,
     resolve,
 )
+from understudy.training.ranks import ranks
 from understudy.training.tally import Autocast
 
 __all__ = ["Machine"]
@@ -68,6 +72,20 @@ class Machine:
         for fill in fills:
             fill(place)
         return cls(device, resolved, all(compiled), LossScale() if resolved == "fp16" else None)
+
+    @cached_property
+    def peak(self) -> float:
+        """FLOP/s of all ranks' devices together, in products of square matrices in this precision, measured now."""
+        size = 8192 if self.device.type == "cuda" else 512
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[self.precision]
+        matrix = torch.ones(size, size, dtype=dtype, device=self.device)
+        best = math.inf
+        for _ in range(5):
+            started = time.perf_counter()
+            product = matrix @ matrix
+            product[0, 0].item()  # waits for the device
+            best = min(best, time.perf_counter() - started)
+        return 2 * size**3 / best * ranks().world
 
     @property
     def autocast(self) -> Autocast:

@@ -34,6 +34,10 @@ class Objective(nn.Module):
     def counts(self, batch: Any) -> dict[str, int]:
         raise NotImplementedError
 
+    def flops(self, batch: Any) -> float:
+        """Of the forward and backward pass over `batch`, as the model needs them: what is done again is not counted."""
+        raise NotImplementedError
+
     def forward(self, batch: Any) -> dict[str, Part]:
         raise NotImplementedError
 
@@ -55,6 +59,9 @@ class MaskedLanguageModelling(Objective):
 
     def counts(self, batch: MaskedBatch) -> dict[str, int]:
         return {"mlm": batch.masked_M.numel()}
+
+    def flops(self, batch: MaskedBatch) -> float:
+        return 3 * _flops(self.model, batch)
 
     def forward(self, batch: MaskedBatch) -> dict[str, Part]:
         h_TD = self.model.encoder(batch.ids_T, batch.layout)
@@ -108,6 +115,9 @@ class Distillation(Objective):
         masked = batch.masked_M.numel()
         counts = {"mlm": masked, "soft": masked, "vocabulary": masked}
         return {**counts, "hidden": batch.tokens} if self.weights["hidden"] else counts
+
+    def flops(self, batch: MaskedBatch) -> float:
+        return 3 * _flops(self.student, batch) + _flops(self.teacher, batch)
 
     def forward(self, batch: MaskedBatch) -> dict[str, Part]:
         deep = bool(self.weights["hidden"])
@@ -175,6 +185,9 @@ class Understanding(Objective):
     def counts(self, batch: LabelledBatch) -> dict[str, int]:
         return {"intent": batch.intents_B.numel(), "slots": batch.tags_W.numel()}
 
+    def flops(self, batch: LabelledBatch) -> float:
+        return (1 if self.frozen else 3) * self.nlu.encoder.config.flops(tokens=batch.tokens, pairs=batch.pairs)
+
     def forward(self, batch: LabelledBatch) -> dict[str, Part]:
         intents_BI, tags_WS = self.scores(batch)
         intent = label_cross_entropy(intents_BI, batch.intents_B, smoothing=self.smoothing)
@@ -204,6 +217,10 @@ def sum_counts(objective: Objective, parts: Sequence[Batch]) -> dict[str, int]:
 def _decoder(model: MaskedLM, h_TD: Tensor, batch: MaskedBatch) -> Decoder:
     features_MD = model.head.features(h_TD.index_select(0, batch.masked_M))
     return Decoder(features_MD, model.decoder_weight_VD, model.decoder_bias_V)
+
+
+def _flops(model: MaskedLM, batch: MaskedBatch) -> float:
+    return model.config.flops(tokens=batch.tokens, pairs=batch.pairs, masked=batch.masked_M.numel())
 
 
 def _normal(h_TD: Tensor) -> Tensor:
