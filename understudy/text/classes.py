@@ -12,7 +12,7 @@ from understudy.text.locales import Amount, Locale, Rule
 from understudy.text.locales.cldr import CODES, UNITS
 from understudy.text.words import UNSPACED
 
-__all__ = ["NO_LETTER", "NO_LETTER_BEFORE", "Classes", "abbreviation_pattern"]
+__all__ = ["ADDRESS_SIGN", "NO_LETTER", "NO_LETTER_BEFORE", "Classes", "abbreviation_pattern"]
 
 # Around words that are looked up although they are nothing but letters. Digits and underscores will be gone from the spoken form,
 # so they are boundaries here: a word must be found the first time or never, or the spoken form would change once more.
@@ -22,11 +22,13 @@ NO_LETTER_BEFORE = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?<![{MARKS}])"
 _TLD = "com|org|net|edu|gov|info|biz|html?|php|jpe?g|png|csv|pdf|json|txt|mp3|mp4|uk|fr|br|jp|ru|ch|pl|eu|cn|tv|ca|io"
 _WEAK_TLD = "de|es|it|in|me|us|pt|at|be|nl|ai|co"
 _WEAK_ENDING = re.compile(rf"\.(?:{_WEAK_TLD})$")
+# RFC 5321, 4.5.3.1.1: no name before @ is longer than 64. Without a limit each sign of "1-1-1-..." would look to the end of it.
 _ADDRESS = (
-    r"(?:https?|ftp|file)://[^\s]*[\w/]|www\.[^\s]*\w|[\w.+-]+@[\w-]+(?:\.[\w-]+)*(?:/[^\s]*\w)?|(?<![\w@])@[^\W\d][\w.]*(?<=\w)"
+    r"(?:https?|ftp|file)://[^\s]*[\w/]|www\.[^\s]*\w|[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)*(?:/[^\s]*\w)?|(?<![\w@])@[^\W\d][\w.]*(?<=\w)"
     r"|[a-z]:\\[^\s]*|(?<![\w/<])(?:/[a-z][\w.-]*){2,}"
     rf"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{_TLD}|{_WEAK_TLD})(?!\w|-\w)(?:/[^\s]*[\w/])?"
 )
+ADDRESS_SIGN = re.compile(r"[@/\\]|\.\w|www\.")  # An address has at least one of these.
 _ADDRESS_PART = re.compile(rf"\d+|[{FRACTIONS}]|(?:[^\W\d_{FRACTIONS}{UNSPACED}]|[{MARKS}])+|.")
 _TELEPHONE = (
     r"\+\d{1,3}[ -](?:\(\d+\)[ -]?)?\d+(?:[ -]\d+)*|\(\d{2,5}\)[ -]?\d+(?:[ -]\d+)*|(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])"
@@ -139,7 +141,7 @@ class Classes:
         return None if a is None or unit is None else locale.measure(a, unit)
 
     def _read_ordinal(self, m: Match[str], text: str, locale: Locale) -> str | None:
-        return locale.ordinal(self.amounts.integer(m["n"]), m["mark"], before=m.string[: m.start()])
+        return locale.ordinal(self.amounts.integer(m["n"]), m["mark"], before=_before(m))
 
     def _read_telephone(self, m: Match[str], text: str, locale: Locale) -> str | None:
         words = locale.telephone(m["number"])
@@ -158,7 +160,7 @@ class Classes:
             day, month = month, day
         if not (1 <= month <= 12 and 1 <= day <= 31):
             return None
-        before = m.string[: m.start()]
+        before = _before(m)
         if len(year) == 2:
             return f"{locale.date(day, month, None, month_first=first, before=before)} {locale.short_year(int(year))}"
         return locale.date(day, month, int(year), month_first=first, before=before)
@@ -167,7 +169,7 @@ class Classes:
         groups = m.groupdict()
         day, year = groups.get("day"), groups.get("year")
         first = day is None or m.start("day") > m.start("month")
-        number, before = locale.months[0][m["month"]], m.string[: m.start()]
+        number, before = locale.months[0][m["month"]], _before(m)
         return locale.date(int(day) if day else None, number, int(year) if year else None, month_first=first, before=before)
 
     def _read_address(self, m: Match[str], text: str, locale: Locale) -> str | None:
@@ -190,18 +192,22 @@ class Classes:
 
 def abbreviation_pattern(locale: Locale) -> str:
     """Any abbreviation. Those of single letters ("z. B.") are found with and without the spaces and the last full stop, as initials are."""
-    written = sorted(locale.abbreviations, key=lambda s: (-len(s), s))
-    patterns = []
-    for s in written:
+    written = set()
+    for s in locale.abbreviations:
         letters = s.replace(".", "").replace(" ", "")
         initials = len(letters) > 1 and _INITIALS.fullmatch(s) is not None
-        patterns += [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"] if initials else [re.escape(s)]
-    return rf"{NO_LETTER_BEFORE}(?:{'|'.join(dict.fromkeys(patterns))}){NO_LETTER}" if patterns else ""
+        written |= {f"{'. '.join(letters)}.", f"{'.'.join(letters)}.", ".".join(letters)} if initials else {s}
+    return rf"{NO_LETTER_BEFORE}(?:{either(written)}){NO_LETTER}" if written else ""
 
 
 def _letters(abbreviation: str) -> str:
     """What tells abbreviations apart."""
     return abbreviation.replace(".", "").replace(" ", "")
+
+
+def _before(m: Match[str]) -> str:
+    """The words just before a match: enough to choose a form by, and not a copy of a long text for each number in it."""
+    return m.string[max(0, m.start() - 80) : m.start()]
 
 
 def _read_decade(m: Match[str], text: str, locale: Locale) -> str | None:
