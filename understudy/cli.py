@@ -203,24 +203,6 @@ def _stdin_lines() -> Iterator[str]:
             raise DataError("the input is not UTF-8 text", where=f"stdin line {number}") from None
 
 
-def _write_lines(lines: Iterator[str]) -> None:
-    """Lines to stdout, one by one where a person waits for each. What came before an error is written."""
-    out, at_once = sys.stdout.buffer, sys.stdin.isatty() or sys.stdout.isatty()
-    try:
-        try:
-            for line in lines:
-                out.write(line.encode("utf-8") + b"\n")
-                if at_once:
-                    out.flush()
-        finally:
-            out.flush()
-    except BrokenPipeError:  # The reader has enough: typer ends without a word.
-        raise
-    except OSError as error:
-        sys.stdout = None  # Or Python would try once more on its way out.
-        raise DataError("the output could not be written", where="stdout", got=error.strerror or error) from None
-
-
 def _batches(items: Iterator[str], size: int) -> Iterator[list[str]]:
     batch: list[str] = []
     for item in items:
@@ -239,8 +221,9 @@ def spoken(
 ) -> None:
     """Turn written text (stdin, line by line) into spoken form."""
     from understudy.text.spoken import convert
+    from understudy.text.stream import to_stdout
 
-    _write_lines(convert(_stdin_lines(), lang, both=both))
+    to_stdout(convert(_stdin_lines(), lang, both=both))
 
 
 @app.command()
