@@ -127,8 +127,9 @@ DULL = (
 
 
 class TestLongLines:
-    @pytest.mark.parametrize("lang", LANGUAGES)
-    @pytest.mark.parametrize("group", ["111", ",000", ".000"])
+    @pytest.mark.parametrize(
+        ("lang", "group"), [*((lang, "111") for lang in LANGUAGES), ("en", ",000"), ("de", ".000"), ("fr", " 000")]
+    )
     def test_numbers_too_long_to_be_one_are_read_by_their_digits(self, lang: str, group: str) -> None:
         for written in LONG:
             assert not any(c.isdecimal() for c in FORMATTERS[lang](written.format("1" + group * 1500)))
