@@ -88,7 +88,7 @@ def growth(formatter: Formatter) -> tuple[float, str]:
     kept = []
     for piece in DULL:
         short, long = (piece * (n // len(piece)) for n in (8_000, 32_000))
-        kept.append((4 * speed(formatter, [long], 2) / speed(formatter, [short], 2), piece))
+        kept.append((4 * speed(formatter, [long], 4) / speed(formatter, [short], 8), piece))
     return min(kept)
 
 
