@@ -101,6 +101,52 @@ def test_spoken_reads_and_writes_lines() -> None:
     assert done.stdout.decode().splitlines() == ["Set an alarm for 7:30AM\tset an alarm for seven thirty a. m.", "\t", "ok\tok"]
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (b"", b""),
+        (b"\n", b"\n"),
+        (b"no end 5", b"no end five\n"),
+        (b"a\0b 5\r\n", b"a b five\n"),
+        (b"5 " * 100_000, b"five " * 99_999 + b"five\n"),
+    ],
+    ids=["empty", "empty-line", "no-line-end", "nul", "long-line"],
+)
+def test_spoken_of_odd_input(given: bytes, wanted: bytes) -> None:
+    done = understudy("spoken", "--lang", "en", stdin=given)
+    assert (done.returncode, done.stdout) == (0, wanted)
+
+
+def test_spoken_names_the_line_that_is_not_utf8_behind_those_before_it() -> None:
+    done = understudy("spoken", "--lang", "en", stdin=b"one 1\n\xff\n")
+    assert "stdin line 2" in refused(done)
+    assert done.stdout == b"one one\n"
+
+
+def test_spoken_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"five 5\n" * 100_000)
+    with (tmp_path / "in").open("rb") as lines:
+        command = [sys.executable, "-m", "understudy", "spoken", "--lang", "en"]
+        process = subprocess.Popen(command, stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"five five\n"
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
+        process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_spoken_says_that_the_disk_is_full() -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "understudy", "spoken", "--lang", "en"]
+        done = subprocess.run(command, input=b"5\n", stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: stdout: the output could not be written")
+    assert b"Traceback" not in done.stderr
+
+
 def test_show_prints_what_an_artifact_says_of_itself(tmp_path: Path) -> None:
     labels(tmp_path, row())
     done = understudy("show", tmp_path / "out")

@@ -200,9 +200,9 @@ def spoken(
 ) -> None:
     """Turn written text (stdin, line by line) into spoken form."""
     from understudy.text.spoken import convert
+    from understudy.text.stream import to_stdout
 
-    for line in convert(_stdin_lines(), lang, both=both):
-        typer.echo(line)
+    to_stdout(convert(_stdin_lines(), lang, both=both))
 
 
 @app.command()

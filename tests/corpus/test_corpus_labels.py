@@ -11,10 +11,11 @@ import pytest
 
 from understudy import artifact
 from understudy.config import parse
-from understudy.corpus.labels import LabelsConfig, read_labels, run, to_spoken
+from understudy.corpus.labels import LabelsConfig, read_labels, run
 from understudy.corpus.sampling import normal
+from understudy.corpus.spoken_slots import to_spoken
 from understudy.errors import DataError, RecipeError
-from understudy.interpretation import Interpretation, Slot
+from understudy.interpretation import Interpretation, Slot, annotate, parse_annotation
 from understudy.text.spoken import Formatter
 
 
@@ -82,6 +83,37 @@ def test_spoken_form_of_japanese_keeps_the_slots() -> None:
     row = Interpretation("午前7時に起こして", "alarm_set", (Slot("time", "午前7時", 0, 4),), locale="ja-JP")
     found = to_spoken(row, Formatter("ja"))
     assert [(s.name, s.value) for s in found.slots] == [("time", found.text.removesuffix("に起こして"))]
+
+
+SPOKEN = [
+    ("en", "Wake me at [time : 7:30 am]!", "wake me at [time : seven thirty a. m.]"),
+    ("en", "Wake me at [time : 7:30] AM", "wake me at [time : seven thirty] a. m."),
+    ("en", "from [start : 5pm]-[end : 7pm]", "from [start : five p. m.] to [end : seven p. m.]"),
+    ("en", "walk [n : 5] [unit : km] now", "walk [n : five] [unit : kilometers] now"),
+    ("en", "pay [unit : $][n : 5] to [who : Bob]", "pay [n : five] [unit : dollars] to [who : bob]"),
+    ("en", "[n : 20]% off", "[n : twenty] percent off"),
+    ("en", "[x : 😀] on [date : May 3], [time : 7pm]", "on [date : may third] [time : seven p. m.]"),
+    (
+        "de",
+        "Weck mich um [time : 7:30 Uhr] am [date : 3. Mai].",
+        "weck mich um [time : sieben uhr dreißig] am [date : dritten mai]",
+    ),
+    ("de", "[n : 3] [unit : kg] Mehl", "[n : drei] [unit : kilogramm] mehl"),
+    ("es", "pon [n : 21] [unit : km]", "pon [n : veintiún kilómetros]"),  # "veintiún" is not what 21 alone is read as.
+    ("fr", "[who : Paul] à [time : 14h30]", "[who : paul] à [time : quatorze heures trente]"),
+    ("hi", "[time : सुबह 7:30 बजे] उठाओ", "[time : सुबह सात बजकर तीस मिनट] उठाओ"),
+    ("ja", "[time : 午前7時30分]に起こして", "[time : 午前七時三十分]に起こして"),
+    ("ja", "午前[h : 7]時に", "午前[h : 七]時に"),
+    ("ja", "[from : 1月1日]〜[to : 3日]", "[from : 一月一日]から[to : 三日]"),
+]
+
+
+@pytest.mark.parametrize(("lang", "written", "wanted"), SPOKEN)
+def test_slots_of_written_text_move_onto_the_spoken_words(lang: str, written: str, wanted: str) -> None:
+    text, slots = parse_annotation(written)
+    found = to_spoken(Interpretation(text, "x", slots), Formatter(lang))
+    assert annotate(found) == wanted
+    assert all(found.text[s.start : s.end] == s.value for s in found.slots)
 
 
 def test_the_stage_speaks_where_asked(tmp_path: Path) -> None:

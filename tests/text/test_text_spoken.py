@@ -77,6 +77,69 @@ class TestPromises:
         assert FORMATTERS["en"].align("İzmir İ") == [Word("izmir", 0, 5), Word("i", 6, 7)]
 
 
+# Written with n digits, grouped or not. Python itself refuses to read an integer of more than 4300.
+LONG = (
+    "{}",
+    "{}%",
+    "${}",
+    "{} €",
+    "{} km",
+    "{}/2",
+    "2/{}",
+    "1 {}/2",
+    "{}th",
+    "{}.",
+    "1.{}",
+    "1,{}%",
+    "{}年",
+    "{}:30",
+    "mai {}",
+    "{}º",
+    "₹{}.50",
+)
+# A line of one of these would take a time that grows with its square if each beginning looked to the end of the line.
+DULL = (
+    "1",
+    "1.",
+    "1,",
+    "1/",
+    "1-",
+    "1:",
+    "1 ",
+    "½",
+    ".",
+    "-",
+    "a.",
+    "a. ",
+    "a-",
+    "a@",
+    "@",
+    "/a",
+    "$",
+    "+1 ",
+    "1mai ",
+    "siglo ",
+    "年",
+    "1年",
+    "_",
+    "1%",
+)
+
+
+class TestLongLines:
+    @pytest.mark.parametrize(
+        ("lang", "group"), [*((lang, "111") for lang in LANGUAGES), ("en", ",000"), ("de", ".000"), ("fr", " 000")]
+    )
+    def test_numbers_too_long_to_be_one_are_read_by_their_digits(self, lang: str, group: str) -> None:
+        for written in LONG:
+            assert not any(c.isdecimal() for c in FORMATTERS[lang](written.format("1" + group * 1500)))
+
+    @pytest.mark.parametrize(("lang", "piece"), [(LANGUAGES[i % 12], piece) for i, piece in enumerate(DULL)])
+    def test_a_long_line_of_the_same_is_read_to_its_end(self, lang: str, piece: str) -> None:
+        line = piece * (20_000 // len(piece)) + " zzz"
+        assert FORMATTERS[lang](line).endswith("zzz")
+
+
 ENGLISH = [
     ("Can you set an alarm for 7:30AM?", "can you set an alarm for seven thirty a. m."),
     ("What's up, mother-in-law?! 😀", "what's up mother-in-law"),

@@ -6,7 +6,6 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +19,12 @@ from understudy.corpus.formats import PARTITIONS, Labelled, read_bio, read_massi
 from understudy.corpus.lines import first_line
 from understudy.corpus.rasa import read_rasa
 from understudy.corpus.sampling import derive, fraction, normal
+from understudy.corpus.spoken_slots import to_spoken
 from understudy.errors import DataError
-from understudy.interpretation import Interpretation, slots_to_tags, tags_to_slots
+from understudy.interpretation import Interpretation
 from understudy.text.spoken import Formatter
 
-__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "run", "to_spoken"]
+__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -212,19 +212,6 @@ def _builtin(source: LabelSource, seed: int) -> Iterator[Labelled]:
                         wanted=size,
                         hint="Ask for fewer",
                     )
-
-
-def to_spoken(row: Interpretation, formatter: Formatter) -> Interpretation:
-    """The utterance in spoken form (A 2.2), its slots over the spoken words that came from theirs."""
-    aligned = formatter.align(row.text)
-    text = formatter(row.text)
-    spans, at = [], 0
-    for word in aligned:
-        start = text.index(word.text, at)
-        at = start + len(word.text)
-        spans.append((start, at))
-    tags = slots_to_tags([(word.start, word.end) for word in aligned], row.slots)
-    return replace(row, text=text, slots=tags_to_slots(text, spans, tags))
 
 
 def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:

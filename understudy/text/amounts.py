@@ -23,8 +23,21 @@ _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
 
 def either(strings: Iterable[str]) -> str:
-    """A pattern for any of `strings`, the longest first."""
-    return "|".join(re.escape(s) for s in sorted(strings, key=lambda s: (-len(s), s)))
+    """A pattern for any of `strings`, the longest first; empty for none.
+
+    Common beginnings are shared ("a(?:ed|fn)|b(?:am|bd)"), or each of hundreds of strings would be tried at every word of a text.
+    """
+    endings: dict[str, list[str]] = {}
+    for s in sorted(strings):
+        endings.setdefault(s[:1], []).append(s[1:])
+    branches = [re.escape(first) + _group(either(rest), "" in rest) for first, rest in endings.items() if first]
+    return "|".join(branches)
+
+
+def _group(pattern: str, optional: bool) -> str:
+    if optional:
+        return f"(?:{pattern})?" if pattern else ""
+    return f"(?:{pattern})" if "|" in pattern else pattern
 
 
 class Amounts:
@@ -35,7 +48,7 @@ class Amounts:
         self._clean = str.maketrans("", "", f"{locale.groups}{_ARABIC_GROUP}" + ("," if locale.indian_groups else ""))
         whole, point = _whole(locale), f"[{re.escape(locale.decimal)}]"
         scales = either(locale.scales) or "(?!)"
-        number = rf"(?:{whole}(?:{point}\d+)?|(?<![\w.{SCRIPTS}]){point}\d+)"
+        number = rf"(?:{whole}(?:{point}\d++)?|(?<![\w.{SCRIPTS}]){point}\d++)"
         self.pattern = rf"{_SIGN}(?:(?<![\d/])(?:\d+ )?{whole} ?/ ?{whole}(?![\d/])|\d* ?[{FRACTIONS}]|{number}(?: ?(?:{scales}){NOT_INSIDE})?)"
         self._whole = re.compile(whole)
         self.least = re.compile(rf"{number}|\d+")
@@ -91,4 +104,4 @@ def _whole(locale: Locale) -> str:
         groups.append(rf"\d{{1,3}}(?:{sign}\d{{3}}){more}")
     if locale.indian_groups:
         groups.append(r"\d{1,2}(?:,\d{2})*,\d{3}(?!\d)")
-    return rf"(?:{'|'.join([*groups, r'[0-9]+'])})"
+    return rf"(?:{'|'.join([*groups, r'[0-9]++'])})"

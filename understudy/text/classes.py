@@ -12,7 +12,7 @@ from understudy.text.locales import Amount, Locale, Rule, numbers
 from understudy.text.locales.cldr import CODES, UNITS
 from understudy.text.words import UNSPACED
 
-__all__ = ["NO_LETTER", "NO_LETTER_BEFORE", "Classes", "abbreviation_pattern"]
+__all__ = ["ADDRESS_SIGN", "NO_LETTER", "NO_LETTER_BEFORE", "Classes", "abbreviation_pattern"]
 
 # Around words that are looked up although they are nothing but letters. Digits and underscores will be gone from the spoken form,
 # so they are boundaries here: a word must be found the first time or never, or the spoken form would change once more.
@@ -22,12 +22,14 @@ NO_LETTER_BEFORE = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?<![{MARKS}])"
 _TLD = "com|org|net|edu|gov|info|biz|html?|php|jpe?g|png|csv|pdf|json|txt|mp3|mp4|uk|fr|br|jp|ru|ch|pl|eu|cn|tv|ca|io"
 _WEAK_TLD = "de|es|it|in|me|us|pt|at|be|nl|ai|co"
 _WEAK_ENDING = re.compile(rf"\.(?:{_WEAK_TLD})$")
+# RFC 5321, 4.5.3.1.1: no name before @ is longer than 64. Without a limit each sign of "1-1-1-..." would look to the end of it.
 _ADDRESS = (
-    r"(?:https?|ftp|file)://[^\s]*[\w/]|www\.[^\s]*\w|[\w.+-]+@[\w-]+(?:\.[\w-]+)*(?:/[^\s]*\w)?|(?<![\w@])@[^\W\d][\w.]*(?<=\w)"
+    r"(?:https?|ftp|file)://[^\s]*[\w/]|www\.[^\s]*\w|[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)*(?:/[^\s]*\w)?|(?<![\w@])@[^\W\d][\w.]*(?<=\w)"
     r"|[a-z]:\\[^\s]*|(?<![\w/<])(?:/[a-z][\w.-]*){2,}"
     rf"|(?<![\w.-])[\w-]+(?:\.[\w-]+)*\.(?:{_TLD}|{_WEAK_TLD})(?!\w|-\w)(?:/[^\s]*[\w/])?"
 )
 _ENDING, _HOST = re.compile(rf"\.(?:{_TLD})$"), re.compile(r"[a-z.]+")
+ADDRESS_SIGN = re.compile(r"[@/\\]|\.\w|www\.")  # An address has at least one of these.
 _ADDRESS_PART = re.compile(rf"\d+|[{FRACTIONS}]|(?:[^\W\d_{FRACTIONS}{UNSPACED}]|[{MARKS}])+|.")
 _TELEPHONE = (
     r"\+\d{1,3}[ -](?:\(\d+\)[ -]?)?\d+(?:[ -]\d+)*|\(\d{2,5}\)[ -]?\d+(?:[ -]\d+)*|(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])"
@@ -168,7 +170,7 @@ class Classes:
         return None if by is None or not locale.per else f"{words} {locale.per} {by}"
 
     def _read_ordinal(self, m: Match[str], text: str, locale: Locale) -> str | None:
-        n, before = self.amounts.integer(m["n"]), m.string[: m.start()]
+        n, before = self.amounts.integer(m["n"]), _before(m)
         if m["mark"] == "°" and n > 9 and not before.endswith(locale.articles):
             return None  # "20°" are degrees, "il 20°" is the twentieth.
         return locale.ordinal(n, m["mark"], before=before)
@@ -190,7 +192,7 @@ class Classes:
             day, month = month, day
         if not (1 <= month <= 12 and 1 <= day <= 31):
             return None
-        before = m.string[: m.start()]
+        before = _before(m)
         if len(year) == 2:
             return f"{locale.date(day, month, None, month_first=first, before=before)}{locale.date_link}{locale.short_year(int(year))}"
         return locale.date(day, month, int(year), month_first=first, before=before)
@@ -199,7 +201,7 @@ class Classes:
         groups = m.groupdict()
         day, year = groups.get("day"), groups.get("year")
         first = day is None or m.start("day") > m.start("month")
-        number, before = locale.months[0][m["month"]], m.string[: m.start()]
+        number, before = locale.months[0][m["month"]], _before(m)
         return locale.date(int(day) if day else None, number, int(year) if year else None, month_first=first, before=before)
 
     def _read_address(self, m: Match[str], text: str, locale: Locale) -> str | None:
@@ -224,20 +226,29 @@ class Classes:
 
 def abbreviation_pattern(locale: Locale) -> str:
     """Any abbreviation. Those of single letters ("z. B.") are found with and without the spaces and the last full stop, as initials are."""
-    written = sorted(locale.abbreviations, key=lambda s: (-len(s), s))
-    patterns = []
-    for s in written:
+    written: set[str] = set()
+    patterns: list[str] = []
+    for s in locale.abbreviations:
         letters = s.replace(".", "").replace(" ", "")
         initials = len(letters) > 1 and _INITIALS.fullmatch(s) is not None
         # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
-        both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"]
-        patterns += [rf"{_NO_INITIAL_BEFORE}{b}(?!\.? ?[a-zà-öø-ÿ]\.)" for b in both] if initials else [re.escape(s)]
+        if initials:
+            both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"]
+            patterns += [rf"{_NO_INITIAL_BEFORE}{b}(?!\.? ?[a-zà-öø-ÿ]\.)" for b in both]
+        else:
+            written.add(s)
+    patterns += [either(written)] if written else []
     return rf"{NO_LETTER_BEFORE}(?:{'|'.join(dict.fromkeys(patterns))}){NO_LETTER}" if patterns else ""
 
 
 def _letters(abbreviation: str) -> str:
     """What tells abbreviations apart."""
     return abbreviation.replace(".", "").replace(" ", "")
+
+
+def _before(m: Match[str]) -> str:
+    """The words just before a match: enough to choose a form by, and not a copy of a long text for each number in it."""
+    return m.string[max(0, m.start() - 80) : m.start()]
 
 
 def _read_decade(m: Match[str], text: str, locale: Locale) -> str | None:

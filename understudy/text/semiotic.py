@@ -8,12 +8,13 @@ of a locale are one alternation, searched once from left to right; the first tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from understudy.text.amounts import SCRIPTS, Amounts, either
 from understudy.text.characters import FRACTIONS
-from understudy.text.classes import NO_LETTER, NO_LETTER_BEFORE, Classes, abbreviation_pattern
-from understudy.text.locales import Locale
+from understudy.text.classes import ADDRESS_SIGN, NO_LETTER, NO_LETTER_BEFORE, Classes, abbreviation_pattern
+from understudy.text.locales import Locale, Rule
 from understudy.text.words import UNSPACED
 
 __all__ = ["Reader"]
@@ -22,6 +23,9 @@ __all__ = ["Reader"]
 _RANGED = frozenset({
     "date", "daymonth", "monthday", "days", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "decade",
 })  # fmt: skip
+# No number that has a name, and nothing else that is one thing to say, is longer: its digits are read one by one.
+_LONGEST = 200
+_GROUP = re.compile(r"[(][?]P<[a-z_]+>")
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
 _AT_LETTER = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?=[^\W\d_])"
@@ -38,16 +42,28 @@ class Reader:
         self.rules = {rule.name: rule for rule in rules if rule.pattern}
         self._order = list(self.rules)
         self._detail: dict[str, re.Pattern[str]] = {}  # Each rule alone, with its groups; compiled when first met.
-        self._islands = re.compile(f"{_AT_LETTER}(?:{self._alternatives('letter')})|{_AT_SIGN}(?:{self._alternatives('sign')})")
         self._trigger, self._after_stop, self._letters = _triggers(locale)
 
-    def _alternatives(self, start: str) -> str:
-        """All rules that can begin so, each a group with the rule's name (the letter's with "_", group names being unique)."""
-        return "|".join(
-            f"(?P<{name}{'_' if start == 'letter' else ''}>{re.sub(r'[(][?]P<[a-z_]+>', '(?:', rule.pattern)})"
-            for name, rule in self.rules.items()
-            if rule.start in (start, "any")
-        )
+    @cached_property
+    def _islands(self) -> re.Pattern[str]:
+        """Any class, where one begins."""
+        return self._any_of(self.rules.values())
+
+    @cached_property
+    def _islands_no_address(self) -> re.Pattern[str]:
+        """The same for texts without any sign of an address, which would otherwise be looked for at every word."""
+        return self._any_of(rule for rule in self.rules.values() if rule.name != "address")
+
+    def _any_of(self, rules: Iterable[Rule]) -> re.Pattern[str]:
+        """Each rule is a group with its name; what begins with letters has "_" behind it, as group names are unique."""
+        letter, sign = [], []
+        for rule in rules:
+            pattern = _GROUP.sub("(?:", rule.pattern)
+            if rule.start != "sign":
+                letter.append(f"(?P<{rule.name}_>{pattern})")
+            if rule.start != "letter":
+                sign.append(f"(?P<{rule.name}>{pattern})")
+        return re.compile(f"{_AT_LETTER}(?:{'|'.join(letter)})|{_AT_SIGN}(?:{'|'.join(sign)})")
 
     def calls(self, prepared: str) -> bool:
         """Whether anything in the text may be a class; False is certain."""
@@ -64,7 +80,8 @@ class Reader:
     def readings(self, prepared: str, text: str) -> Iterator[tuple[int, int, str]]:
         """(start, end, spoken) of each class found, in order. `prepared` is `text`, lower-case and of the same length."""
         position, last = 0, (-1, -1, "")
-        while (m := self._islands.search(prepared, position)) is not None:
+        islands = self._islands if ADDRESS_SIGN.search(prepared) else self._islands_no_address
+        while (m := islands.search(prepared, position)) is not None:
             start, name = m.start(), (m.lastgroup or "").rstrip("_")
             found = self._read(name, prepared, text, start) or self._next_best(prepared, text, start, name)
             if found is None:  # Letters that only looked like a class stay letters.
@@ -84,8 +101,10 @@ class Reader:
         if pattern is None:
             pattern = self._detail[name] = re.compile(self.rules[name].pattern)
         m = pattern.match(prepared, start)
-        spoken = None if m is None else self.rules[name].read(m, text, self.locale)
-        return None if m is None or spoken is None else (m.end(), name, spoken)
+        if m is None or (m.end() - start > _LONGEST and name != "address"):
+            return None
+        spoken = self.rules[name].read(m, text, self.locale)
+        return None if spoken is None else (m.end(), name, spoken)
 
     def _next_best(self, prepared: str, text: str, start: int, refused: str) -> tuple[int, str, str] | None:
         """The first class after the one that refused which matches and can be read; digits at the least are read."""

@@ -51,14 +51,33 @@ def _plain(text: str) -> bool:
     return _SIGN.search(text) is None and _DIGIT.search(text) is None
 
 
+def _prepared(text: str) -> str:
+    """Lower case, with characters that are read as others replaced; of the same length."""
+    lower = _lower(text)
+    return lower if lower.isascii() else lower.translate(SAME)
+
+
+def _initials(token: str) -> list[str]:
+    """ "u.s.a" as it is spelled out: "u.", "s.", "a."."""
+    return [f"{c}." for c in token if c not in ". "]
+
+
 def _tokens(prepared: str, start: int, end: int) -> Iterator[Piece]:
     """Words and initials of a stretch in which nothing else is to be read."""
     for m in _TOKEN.finditer(prepared, start, end):
-        word, a, b = m.group(), m.start(), m.end()
-        if "." in word:
-            yield from ((f"{c}.", a, b) for c in word if c not in ". ")
+        token, a, b = m.group(), m.start(), m.end()
+        if "." in token:
+            yield from ((word, a, b) for word in _initials(token))
         else:
-            yield word, a, b
+            yield token, a, b
+
+
+def _words(prepared: str, start: int, end: int) -> list[str]:
+    """The words of `_tokens` alone, three times as fast."""
+    tokens = _TOKEN.findall(prepared, start, end)
+    if prepared.find(".", start, end) < 0:
+        return tokens
+    return [word for token in tokens for word in (_initials(token) if "." in token else (token,))]
 
 
 class Formatter:
@@ -83,10 +102,11 @@ class Formatter:
                 return " ".join(prepared.split())
         elif prepared.isascii() and "." not in prepared and not self._reader.calls(prepared):
             return " ".join(_TOKEN.findall(prepared))
-        pieces = self._pieces(text)
+        if self.lang != "ja" and _UNSPACED.search(text) is None:
+            return self._spaced(text)
         out: list[str] = []
         last = 0
-        for spoken, start, end in pieces:
+        for spoken, start, end in self._pieces(text):
             # Scripts without spaces get none, except where the text has one or something was dropped.
             if out and (start > last or not (_UNSPACED.match(spoken) or _UNSPACED.match(out[-1][-1]))):
                 out.append(" ")
@@ -108,23 +128,38 @@ class Formatter:
         return aligned
 
     def _pieces(self, text: str) -> list[Piece]:
+        """Words and readings with their spans in `text`."""
         if _SKIPPED.search(text) is not None:
             # Read the text without them, then count them in again.
             at = [i for i, c in enumerate(text) if _SKIPPED.match(c) is None]
             return [(s, at[a], at[b - 1] + 1) for s, a, b in self._pieces("".join(text[i] for i in at))]
-        prepared = _lower(text)
-        if not prepared.isascii():
-            prepared = prepared.translate(SAME)
+        prepared = _prepared(text)
         pieces: list[Piece] = []
         last = 0
-        readings = self._reader.readings(prepared, text) if self._reader.calls(prepared) else ()
-        for start, end, spoken in readings:
+        for start, end, spoken in self._readings(prepared, text):
             pieces += _tokens(prepared, last, start)
             if tidy := _tidy(spoken):
                 pieces.append((tidy, start, end))
             last = end
         pieces += _tokens(prepared, last, len(prepared))
         return pieces
+
+    def _spaced(self, text: str) -> str:
+        """The spoken form of a text all of whose words are parted by spaces."""
+        text = _SKIPPED.sub("", text)
+        prepared = _prepared(text)
+        found: list[str] = []
+        last = 0
+        for start, end, spoken in self._readings(prepared, text):
+            found += _words(prepared, last, start)
+            if tidy := _tidy(spoken):
+                found.append(tidy)
+            last = end
+        found += _words(prepared, last, len(prepared))
+        return " ".join(found)
+
+    def _readings(self, prepared: str, text: str) -> Iterable[tuple[int, int, str]]:
+        return self._reader.readings(prepared, text) if self._reader.calls(prepared) else ()
 
 
 @lru_cache(maxsize=65_536)

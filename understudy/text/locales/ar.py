@@ -181,7 +181,7 @@ class Arabic(Locale):
     def decimal_words(self, whole: str, decimals: str) -> str:
         """So many "of a hundred"; zeros alone are left out, and decimals beyond the millionth are read digit by digit."""
         head, tenths = self.cardinal(int(whole or 0)), len(decimals)
-        if not int(decimals):
+        if not decimals.strip("0"):
             return head
         if tenths >= len(_TENTHS):
             return f"{head} فاصلة {self.digits(decimals)}"
