@@ -12,7 +12,8 @@ import pytest
 
 from understudy.config import parse
 from understudy.corpus import tinyworld
-from understudy.corpus.sources import Row, Source, detect, rows
+from understudy.corpus.sources import Source, detect
+from understudy.corpus.units import Row, rows
 from understudy.errors import DataError, RecipeError
 
 

@@ -11,7 +11,18 @@ import math
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["copies", "derive", "fraction", "is_spoken", "language_shares", "normal", "sampled_counts", "sqrt_count", "valid_key"]
+__all__ = [
+    "copies",
+    "derive",
+    "fraction",
+    "is_spoken",
+    "language_shares",
+    "normal",
+    "normal_key",
+    "sampled_counts",
+    "sqrt_count",
+    "valid_key",
+]
 
 
 def fraction(purpose: str, seed: int, key: str) -> float:
@@ -76,7 +87,12 @@ def valid_key(text: str) -> float:
 
     Depends on the normal form alone and on no seed, so that duplicates never straddle, not even over two corpora.
     """
-    return fraction("valid", 0, normal(text))
+    return normal_key(normal(text))
+
+
+def normal_key(form: str) -> float:
+    """`valid_key` of a text whose normal form is known."""
+    return fraction("valid", 0, form)
 
 
 class _Letters(dict[int, "str | None"]):
