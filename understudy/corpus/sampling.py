@@ -6,6 +6,7 @@ and the same rows give the same decisions in any process.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import unicodedata
@@ -36,8 +37,14 @@ def derive(purpose: str, seed: int) -> int:
 
 
 def _bits(purpose: str, seed: int, key: str) -> int:
-    name = f"{seed}:{purpose}".encode()
-    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=7, key=name).digest(), "big")
+    hashed = _keyed(purpose, seed).copy()
+    hashed.update(key.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hashed.digest(), "big")
+
+
+@functools.lru_cache(maxsize=64)
+def _keyed(purpose: str, seed: int) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=7, key=f"{seed}:{purpose}".encode())
 
 
 def language_shares(counts: Mapping[str, float], alpha: float | None) -> dict[str, float]:
@@ -74,7 +81,7 @@ def sampled_counts(totals: Mapping[str, float], *, alpha: float | None, size: in
 def copies(wanted: float, *, seed: int, key: str) -> int:
     """`wanted` as a whole number: its floor, and one more with the probability of what is left, by keyed hash (A 2.1)."""
     whole = math.floor(wanted)
-    return whole + (fraction("copies", seed, key) < wanted - whole)
+    return whole + (wanted > whole and fraction("copies", seed, key) < wanted - whole)
 
 
 def is_spoken(share: float, *, seed: int, key: str) -> bool:

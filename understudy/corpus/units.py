@@ -229,6 +229,13 @@ def _columns(source: Source, path: str, format: str, fixed: str | None) -> Colum
     return Columns(text, lang, source.count, source.partition, source.max_line)
 
 
+def _language_column(fields: Mapping[str, object]) -> str:
+    for column in LANGUAGE_COLUMNS:
+        if column in fields:
+            return column
+    return LANGUAGE_COLUMNS[0]
+
+
 def _row(record: Record, of: Columns, fixed: str | None, bad: BadLines) -> Row | None:
     number, fields = record
     text = fields.get(of.text)
@@ -243,7 +250,7 @@ def _row(record: Record, of: Columns, fixed: str | None, bad: BadLines) -> Row |
         return None
     lang = fixed
     if lang is None:
-        column = of.lang or next((c for c in LANGUAGE_COLUMNS if c in fields), LANGUAGE_COLUMNS[0])
+        column = of.lang or _language_column(fields)
         lang = language_of(str(fields.get(column, "")))
         if lang is None:
             bad.report(number, f"this line has no known language: {column} is {fields.get(column)!r}")
