@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 from pathlib import Path
@@ -160,15 +159,12 @@ def test_equal_inputs_and_seed_give_equal_bytes(tmp_path: Path) -> None:
     assert digests(first)["train.parquet"] != digests(other)["train.parquet"]
 
 
-# daft leaves the pipes of its processes to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_processes_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, Any] = {"sources": [{"builtin": "text", "size": 60, "languages": ["en", "de"]}], "counts": "once"}
     alone = make(tmp_path / "alone", **options)
     monkeypatch.setattr(engine, "WORTH_PROCESSES", 1)
     monkeypatch.setattr(engine, "cores", lambda: 2)
     assert digests(make(tmp_path / "many", **options)) == digests(alone)
-    gc.collect()
 
 
 @pytest.mark.parametrize("counts", ["none", "sqrt"])

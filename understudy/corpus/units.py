@@ -72,11 +72,10 @@ def units(source: Source, *, seed: int = 0, most: int) -> list[Unit]:
         return [unit]
     found: list[Unit] = []
     for path in _paths(source):
-        format = _format(source, path)
         size = 0 if is_remote(path) else Path(path).stat().st_size
         if is_remote(path) or Path(path).suffix.lower() in COMPRESSIONS:
             spans: list[tuple[Span | None, int]] = [(None, size)]
-        elif format == "parquet":
+        elif (format := _format(source, path)) == "parquet":
             spans = list(_row_groups(row_group_sizes(path), most))
         elif format in CUT_ANYWHERE and size > most:
             spans = [((at, min(at + most, size)), min(most, size - at)) for at in range(0, size, most)]
