@@ -67,12 +67,13 @@ def write_text(path: Path, size: int) -> None:
 
 def work_ours(text: Path, out: Path) -> None:
     """The corpus stage."""
-    from understudy import recipe
+    from understudy import artifact
     from understudy.config import parse
-    from understudy.corpus.build import CorpusConfig
+    from understudy.corpus.build import CorpusConfig, run
 
     config = parse(CorpusConfig, {"kind": "corpus", "sources": [{"path": str(text)}]}, where="benchmark")
-    recipe.run_stage(config, {}, out / "corpus", seed=0)
+    with artifact.writing(out / "corpus", kind="corpus", config=config.model_dump(mode="json")) as draft:
+        run(config, {}, draft, seed=0)
 
 
 def work_theirs(text: Path, out: Path) -> None:
@@ -96,20 +97,23 @@ def work_theirs(text: Path, out: Path) -> None:
 
 def work_shards(corpus: Path, tokenizer: Path, out: Path) -> None:
     """The shards stage, packed to 700 words."""
-    from understudy import recipe
-    from understudy.corpus.shards import ShardsConfig
+    from understudy import artifact
+    from understudy.corpus.shards import ShardsConfig, run
 
     table = {"tokenizer": str(tokenizer), "mix": [{"corpus": str(corpus), "pack_words": 700}], "max_length": 1024}
     config = ShardsConfig.model_validate(table)
-    recipe.run_stage(config, {str(corpus): corpus, str(tokenizer): tokenizer}, out / "shards", seed=0)
+    inputs = {str(path): artifact.open(path) for path in (corpus, tokenizer)}
+    with artifact.writing(out / "shards", kind="shards", config={}, parents=inputs) as draft:
+        run(config, inputs, draft, seed=0)
 
 
 def make_tokenizer(corpus: Path, out: Path) -> Path:
-    from understudy import recipe
-    from understudy.tokenizer.train import TokenizerConfig
+    from understudy import artifact
+    from understudy.tokenizer.train import TokenizerConfig, run
 
     table = {"corpus": str(corpus), "vocab_size": 16_000, "kanji": False, "sample_characters": 5_000_000}
-    recipe.run_stage(TokenizerConfig.model_validate(table), {str(corpus): corpus}, out / "tokenizer", seed=0)
+    with artifact.writing(out / "tokenizer", kind="tokenizer", config={}) as draft:
+        run(TokenizerConfig.model_validate(table), {str(corpus): artifact.open(corpus)}, draft, seed=0)
     return out / "tokenizer"
 
 

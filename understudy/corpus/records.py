@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 from understudy.corpus.files import suffix_of
 from understudy.corpus.lines import BadLines, Span, lines
@@ -51,8 +52,8 @@ def _jsonl(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> I
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            record = from_json(line)  # refuses lone surrogates, which json.loads lets through and no file can hold
+        except ValueError as error:
             bad.report(number, f"this line is not JSON: {error}")
             continue
         if not isinstance(record, dict):
