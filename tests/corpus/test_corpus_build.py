@@ -13,7 +13,7 @@ import pytest
 
 from understudy import artifact
 from understudy.config import parse
-from understudy.corpus import speak as speaking
+from understudy.corpus import build, engine
 from understudy.corpus.build import SCHEMA, CorpusConfig, run
 from understudy.corpus.sampling import normal
 from understudy.errors import DataError, RecipeError
@@ -160,10 +160,62 @@ def test_equal_inputs_and_seed_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_processes_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options: dict[str, Any] = {"sources": [{"builtin": "text", "size": 60, "languages": ["en", "de"]}]}
+    options: dict[str, Any] = {"sources": [{"builtin": "text", "size": 60, "languages": ["en", "de"]}], "counts": "once"}
     alone = make(tmp_path / "alone", **options)
-    monkeypatch.setattr(speaking, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(engine, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(engine, "cores", lambda: 2)
     assert digests(make(tmp_path / "many", **options)) == digests(alone)
+
+
+@pytest.mark.parametrize("counts", ["none", "sqrt"])
+def test_the_size_of_units_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: str) -> None:
+    (tmp_path / "in").mkdir()
+    for lang in ("de", "fr"):
+        (tmp_path / "in" / f"{lang}.txt").write_text("".join(f"{lang} Zeile {i % 70} äöü\n" * (1 + i % 3) for i in range(200)))
+    texts = [f"satz nummer {i % 90}" for i in range(300)]
+    pq.write_table(pa.table({"text": texts, "lang": ["it"] * 300}), tmp_path / "in" / "all.parquet", row_group_size=40)
+    options: dict[str, Any] = {
+        "sources": [{"path": str(tmp_path / "in")}],
+        "counts": counts,
+        "valid": 0.1,
+        "near_duplicates": 0.9,
+    }
+    whole = digests(make(tmp_path / "whole", **options))
+    for size in (100, 1777):
+        monkeypatch.setattr(build, "UNIT", size)
+        assert digests(make(tmp_path / str(size), **options)) == whole
+
+
+def test_bad_lines_are_numbered_over_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "de.jsonl"
+    path.write_text('{"text": "gut"}\n' * 40 + "oops\n" + '{"text": "gut"}\n' * 9 + "ach\n")
+    monkeypatch.setattr(build, "UNIT", 64)
+    with pytest.raises(DataError, match=r"de\.jsonl:41: .*2 bad of 51 lines .*de\.jsonl:51"):
+        make(tmp_path / "out", sources=[{"path": str(path)}])
+    out = make(tmp_path / "out", sources=[{"path": str(path), "bad_lines": 0.05}], valid=0.0)
+    assert artifact.open(out).metrics["bad_lines"] == 2
+    assert len(table(out)) == 49
+
+
+def test_evaluation_text_is_left_out(tmp_path: Path) -> None:
+    held = write(tmp_path / "held.txt", "Wie spät ist es?", "guten  morgen") | {"lang": "de"}
+    source = write(tmp_path / "de.txt", "wie spät ist es", "Guten Morgen!", "Guten Abend", "wie spät ist es jetzt")
+    out = make(tmp_path / "out", sources=[source], exclude=[held], alpha=None, spoken=0.0, valid=0.0)
+    assert [r["text"] for r in table(out)] == ["Guten Abend", "wie spät ist es jetzt"]
+    card = json.loads((out / "card.json").read_text())["languages"]["de"]
+    assert (card["cleaned"]["rows"], card["kept"]["rows"]) == (4, 2)
+
+
+def test_near_duplicates_leave_the_first(tmp_path: Path) -> None:
+    long = "Der schnelle braune Fuchs springt über den faulen Hund und läuft dann weit in den dunklen Wald hinein"
+    source = write(
+        tmp_path / "de.txt", "Etwas ganz anderes steht hier", long, f"{long}!", long.replace("weit", "fern"), "Ende gut"
+    )
+    options: dict[str, Any] = {"sources": [source], "alpha": None, "spoken": 0.0, "valid": 0.0}
+    out = make(tmp_path / "out", near_duplicates=0.8, **options)
+    assert [r["text"] for r in table(out)] == ["Etwas ganz anderes steht hier", long, "Ende gut"]
+    assert json.loads((out / "card.json").read_text())["languages"]["de"]["unique"]["rows"] == 3
+    assert len(table(make(tmp_path / "all", **options))) == 5
 
 
 def test_the_language_filter(tmp_path: Path) -> None:

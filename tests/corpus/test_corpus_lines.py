@@ -176,3 +176,21 @@ def test_remote_files_read_as_local_ones(tmp_path: Path, server: str) -> None:
 def test_a_missing_remote_file_is_an_error(server: str) -> None:
     with pytest.raises(DataError, match=r"nothing\.txt"):
         read(f"{server}/nothing.txt")
+
+
+def test_spans_part_the_lines_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "de.txt"
+    path.write_text("eins\n\nzwei äöü\n" + "x" * 50 + "\ndrei", encoding="utf-8")
+    whole = [line for _, line in read(path)]
+    size = path.stat().st_size
+    for step in range(1, size + 1):
+        parts = [lines(str(path), BadLines(0.0, path), span=(at, at + step)) for at in range(0, size, step)]
+        assert [line for part in parts for _, line in part] == whole
+
+
+def test_a_line_of_ten_megabytes_is_counted_and_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "de.txt"
+    path.write_bytes(b"gut\n" + b"x" * 10_000_000 + b"\nauch\n")
+    bad = BadLines(1.0, path)
+    assert [line for _, line in lines(str(path), bad)] == ["gut", "auch"]
+    assert bad.first == [(2, "this line is too long: 10000001 bytes, the limit is 1000000")]

@@ -96,3 +96,9 @@ def test_the_normal_form_of_a_normal_form_is_itself_up_to_case(text: str) -> Non
 
 def test_duplicates_share_their_side_of_the_split() -> None:
     assert valid_key("Wie spät ist es?") == valid_key("wie spät ist es")
+
+
+def test_shares_of_three_languages_by_hand() -> None:
+    # p = 0.64, 0.32, 0.04; roots 0.8, 0.565685, 0.2; sum 1.565685
+    shares = language_shares({"en": 1600, "de": 800, "te": 100}, 0.5)
+    assert shares == pytest.approx({"en": 0.510958, "de": 0.361302, "te": 0.127739}, abs=1e-6)

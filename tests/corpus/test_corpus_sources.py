@@ -12,7 +12,8 @@ import pytest
 
 from understudy.config import parse
 from understudy.corpus import tinyworld
-from understudy.corpus.sources import Row, Source, detect, rows
+from understudy.corpus.sources import Source, detect
+from understudy.corpus.units import Row, rows
 from understudy.errors import DataError, RecipeError
 
 
@@ -58,6 +59,7 @@ def test_json_lines_find_a_language_column_by_themselves(tmp_path: Path) -> None
     ("line", "what"),
     [
         ("{oops", "this line is not JSON"),
+        (r'{"text": "a\ud800", "lang": "de", "n": 1}', "this line is not JSON"),
         ("[1]", "not a JSON object but list"),
         ('{"txt": "a"}', "no key 'text' but txt"),
         ('{"text": 5}', "no text: 5"),

@@ -19,6 +19,7 @@ from understudy.config import NluRef, parse
 from understudy.errors import DataError, RecipeError
 from understudy.evaluation.evaluate import EvaluateConfig, latency, run
 from understudy.evaluation.lineage import curves, family
+from understudy.evaluation.plots import card_plot
 from understudy.evaluation.report import card_tables, render
 from understudy.evaluation.summary import marked, pieces, summary
 from understudy.export import export
@@ -123,6 +124,15 @@ def test_pictures_are_wellformed_and_take_the_page_colours(report: Artifact) -> 
     assert "var(--series-1)" in pictures[0]
     assert "#0a0b0" not in text
     assert ">exact match, %</text>" in pictures[0]
+
+
+def test_a_data_card_is_drawn_by_language(content: dict[str, Any]) -> None:
+    picture = card_plot(CARD)
+    ElementTree.fromstring(picture)
+    assert all(f">{label}</text>" in picture for label in ("de", "en", "read", "train", "words"))
+    assert card_plot({"languages": {"de": {"copies": 1.5}}}) == ""
+    content["cards"] = {"public": CARD}
+    assert picture in render(content)
 
 
 def test_text_of_users_is_escaped(content: dict[str, Any]) -> None:

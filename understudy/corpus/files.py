@@ -109,6 +109,7 @@ def _known_languages() -> frozenset[str]:
     return frozenset(code for code in localedata.locale_identifiers() if len(code) == 2)
 
 
+@functools.lru_cache(maxsize=4096)
 def language_of(code: str) -> str | None:
     """The two-letter language of a code or locale (`de`, `de-DE`, `zh_Hans_CN`), None where it names no language."""
     match = _LOCALE.match(code)

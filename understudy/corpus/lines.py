@@ -10,7 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
@@ -21,7 +21,7 @@ import zstandard
 from understudy.corpus.files import brief, is_remote, quiet_daft
 from understudy.errors import DataError
 
-__all__ = ["MAX_LINE", "BadLines", "first_line", "lines"]
+__all__ = ["MAX_LINE", "BadLines", "Span", "first_line", "lines"]
 
 MAX_LINE = 1_000_000
 _COMPRESSED: dict[str, Callable[[Any], Any]] = {
@@ -30,6 +30,8 @@ _COMPRESSED: dict[str, Callable[[Any], Any]] = {
     ".bz2": bz2.open,
     ".zst": lambda raw: zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True),
 }
+Span = tuple[int, int | None]
+"""The first byte (or row group) of a stretch of a file, and the first one behind it, none for the end of the file."""
 _BUFFER = 1 << 20
 _EARLY = 10_000
 _QUOTED = 3
@@ -46,13 +48,13 @@ class BadLines:
     def __init__(self, share: float, name: object) -> None:
         self.share, self.name = share, name
         self.seen = self.bad = 0
-        self.first: list[tuple[str, str]] = []
+        self.first: list[tuple[int, str]] = []
 
-    def report(self, where: str, what: str) -> None:
-        """One bad line at `where` (`file:line`). Raises DataError once more than the share of at least 10,000 lines is bad."""
+    def report(self, number: int, what: str) -> None:
+        """Line `number` is bad. Raises DataError once more than the share of at least 10,000 lines is bad."""
         self.bad += 1
         if len(self.first) < _QUOTED:
-            self.first.append((where, what))
+            self.first.append((number, what))
         if self.bad > self.share * max(self.seen, _EARLY):
             self._fail()
 
@@ -61,44 +63,59 @@ class BadLines:
         if self.bad > self.share * self.seen:
             self._fail()
 
+    def extend(self, seen: int, bad: int, first: Sequence[tuple[int, str]]) -> None:
+        """What was counted in the next stretch of the source, whose lines were numbered from 1."""
+        quoted = [(self.seen + number, what) for number, what in first]
+        self.first += quoted[: _QUOTED - len(self.first)]
+        self.seen += seen
+        self.bad += bad
+
+    def quote(self) -> str:
+        """The first bad lines: where, and what is wrong with each."""
+        return "; ".join(f"{self.name}:{number}: {what}" for number, what in self.first)
+
     def _fail(self) -> None:
-        where, what = self.first[0]
-        others = "; ".join(f"{w}: {t}" for w, t in self.first[1:])
+        number, what = self.first[0]
+        others = "; ".join(f"{self.name}:{n}: {t}" for n, t in self.first[1:])
         raise DataError(
             what,
-            where=where,
+            where=f"{self.name}:{number}",
             got=f"{self.bad} bad of {self.seen} lines read of {self.name}" + (f"; then {others}" if others else ""),
             wanted=f"at most {self.share:.4g} of all lines" if self.share else "not one bad line in labelled data",
             hint="Correct the lines" + (", or allow more with `bad_lines = SHARE`" if self.share else ""),
         )
 
 
-def lines(path: str, bad: BadLines, *, max_bytes: int = MAX_LINE) -> Iterator[tuple[int, str]]:
+def lines(path: str, bad: BadLines, *, max_bytes: int = MAX_LINE, span: Span | None = None) -> Iterator[tuple[int, str]]:
     """Line numbers (from 1) and lines of a UTF-8 text file, without line ends and byte order mark, decompressed by suffix.
 
-    Lines with undecodable bytes, with NUL, or of more than `max_bytes` go to `bad` instead. At most `max_bytes` of a line
+    With `span`, of an uncompressed file here, those lines that begin at its bytes, numbered from 1. Lines with undecodable bytes, with NUL, or of more than `max_bytes` go to `bad` instead. At most `max_bytes` of a line
     are ever held. Raises DataError where the file is missing, unreadable, UTF-16, or where its compression is damaged.
     """
     number = 0
+    start, end = span or (0, None)
     try:
         with _open(path) as stream:
-            while raw := stream.readline(max_bytes + 1):
+            at = _line_start(stream, start) if start else 0
+            while (end is None or at < end) and (raw := stream.readline(max_bytes + 1)):
                 number += 1
+                at += len(raw)
                 bad.seen += 1
                 if len(raw) > max_bytes and not raw.endswith(b"\n"):
-                    length = len(raw) + _skip_line(stream)
-                    bad.report(f"{path}:{number}", f"this line is too long: {length} bytes, the limit is {max_bytes}")
+                    rest = _skip_line(stream)
+                    at += rest
+                    bad.report(number, f"this line is too long: {len(raw) + rest} bytes, the limit is {max_bytes}")
                     continue
-                if number == 1:
+                if number == 1 and not start:
                     raw = _without_mark(raw, path)
                 if b"\0" in raw:
-                    bad.report(f"{path}:{number}", f"this line holds a NUL byte at {raw.index(0)}")
+                    bad.report(number, f"this line holds a NUL byte at {raw.index(0)}")
                     continue
                 try:
                     yield number, raw.decode("utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:
                     what = f"this line is not UTF-8: byte 0x{raw[error.start]:02x} at {error.start}"
-                    bad.report(f"{path}:{number}", what)
+                    bad.report(number, what)
     except DataError:
         raise
     except FileNotFoundError:
@@ -110,6 +127,12 @@ def lines(path: str, bad: BadLines, *, max_bytes: int = MAX_LINE) -> Iterator[tu
             got=brief(error),
             hint="It may be damaged; fetch it again",
         ) from None
+
+
+def _line_start(stream: IO[bytes], start: int) -> int:
+    """Moves to the first line that begins at byte `start` or later; where that is."""
+    stream.seek(start - 1)
+    return start - 1 + _skip_line(stream)
 
 
 def _skip_line(stream: IO[bytes]) -> int:

@@ -1,20 +1,25 @@
-"""Rows of text to token sequences: one row each, or consecutive rows of one language packed together (A 2.1)."""
+"""Rows of text to token sequences: one row each, or consecutive rows of one language packed together (A 2.1).
+
+A stretch of a corpus file (a row group) is turned into sequences by itself, so that many can be at the same time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from understudy.corpus.tokenset import TokenWriter
+from understudy.config import Config
+from understudy.corpus.tokenset import Split, TokenWriter, dtype_for, write_index
 from understudy.text.words import split
 from understudy.tokenizer.rows import Rows, read_rows
 from understudy.tokenizer.runtime import Tokenizer
 
-__all__ = ["Tally", "write_packed", "write_rows"]
+__all__ = ["EncodeTask", "Tally", "encode"]
 
 
 @dataclass
@@ -25,6 +30,11 @@ class Tally:
     short_rows: int = 0
     sequences: int = 0
     within: int = 0
+
+    def add(self, other: Mapping[str, int]) -> None:
+        """Add the counts of another tally, as `asdict` gives them."""
+        for name, count in other.items():
+            setattr(self, name, getattr(self, name) + count)
 
     def __str__(self) -> str:
         counts = self.to_dict()
@@ -67,69 +77,77 @@ class _Sequences:
         self.ids, self.lengths, self.langs = [], [], []
 
 
-Advance = Callable[..., None]
+class EncodeTask(Config):
+    """A stretch of a corpus file to be turned into token sequences at `folder`.
 
-
-def write_rows(
-    path: Path,
-    writer: TokenWriter,
-    tokenizer: Tokenizer,
-    *,
-    languages: Sequence[str],
-    max_length: int,
-    min_tokens: int,
-    advance: Advance,
-    once: bool = False,
-) -> Tally:
-    """Each row as a sequence of its own, as many times as its count says (`once`: one time whatever its count).
-
-    Rows of fewer than `min_tokens` pieces are dropped. Raises DataError for a file that cannot be used.
+    once: each row one time, whatever its count. The other settings are those of `shards.MixPart` and `shards.ShardsConfig`.
     """
-    tally, index = Tally(), {lang: at for at, lang in enumerate(languages)}
-    sequences = _Sequences(writer, tokenizer, max_length, tally)
-    for rows in read_rows(path):
-        encoded = tokenizer.encode_texts(rows.texts)
+
+    path: Path
+    group: int
+    tokenizer: Path
+    folder: Path
+    split: Split
+    languages: tuple[str, ...]
+    max_length: int
+    min_tokens: int
+    pack_words: int
+    once: bool
+
+
+def encode(task: EncodeTask) -> dict[str, int]:
+    """Does the task; returns the tally. Raises DataError for a file that cannot be used."""
+    tokenizer = _tokenizer(task.tokenizer)
+    task.folder.mkdir(parents=True, exist_ok=True)
+    tally = Tally()
+    writer = TokenWriter(task.folder, task.split, dtype_for(tokenizer.size))
+    write_index(task.folder, languages=task.languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
+    try:
+        sequences = _Sequences(writer, tokenizer, task.max_length, tally)
+        (_packed if task.pack_words else _rows)(task, sequences)
+    finally:
+        writer.close()
+    return asdict(tally)
+
+
+@functools.lru_cache(maxsize=1)
+def _tokenizer(path: Path) -> Tokenizer:
+    return Tokenizer.load(path)
+
+
+def _rows(task: EncodeTask, sequences: _Sequences) -> None:
+    """Each row as a sequence of its own, as many times as its count says; rows of fewer than `min_tokens` pieces are dropped."""
+    tally, index = sequences.tally, {lang: at for at, lang in enumerate(task.languages)}
+    for rows in read_rows(task.path, group=task.group):
+        encoded = sequences.tokenizer.encode_texts(rows.texts)
         for ids, lang, count in zip(encoded, rows.langs, rows.counts.tolist(), strict=True):
-            times = 1 if once else count
+            times = 1 if task.once else count
             tally.rows += times
-            if len(ids) < max(min_tokens, 1):
+            if len(ids) < max(task.min_tokens, 1):
                 tally.short_rows += times
             else:
                 sequences.add(ids, index[lang], times)
         sequences.flush()
-        advance(len(rows.texts))
-    return tally
 
 
-def write_packed(
-    path: Path,
-    writer: TokenWriter,
-    tokenizer: Tokenizer,
-    *,
-    languages: Sequence[str],
-    max_length: int,
-    min_tokens: int,
-    pack_words: int,
-    advance: Advance,
-    once: bool = False,
-) -> Tally:
+def _packed(task: EncodeTask, sequences: _Sequences) -> None:
     """Consecutive rows of a language joined by `</s>` to sequences of at most about `pack_words` words.
 
     A sequence is closed before the row that would take it over `pack_words`; a longer row is a sequence by itself. A row of
-    count k comes k times, each time in another pass over the file, so that copies do not stand side by side in one sequence.
+    count k comes k times, each time in another pass over the stretch, so that copies do not stand side by side in one sequence.
     """
-    tally, index = Tally(), {lang: at for at, lang in enumerate(languages)}
-    sequences = _Sequences(writer, tokenizer, max_length, tally)
+    tally, tokenizer = sequences.tally, sequences.tokenizer
+    index = {lang: at for at, lang in enumerate(task.languages)}
     open_ids: dict[str, list[int]] = {}
     open_words: dict[str, int] = {}
-    for rows, first_pass in _passes(path, once):
+    for rows in _passes(task):
         cut = [split(text) for text in rows.texts]
         for words, ids, lang in zip(cut, tokenizer.encode_split(cut), rows.langs, strict=True):
             tally.rows += 1
-            if len(ids) < max(min_tokens, 1):
+            if len(ids) < max(task.min_tokens, 1):
                 tally.short_rows += 1
                 continue
-            if lang in open_ids and open_words[lang] + len(words) > pack_words:
+            if lang in open_ids and open_words[lang] + len(words) > task.pack_words:
                 sequences.add(open_ids.pop(lang), index[lang])
             if lang in open_ids:
                 open_ids[lang] += [tokenizer.eos, *ids]
@@ -137,18 +155,16 @@ def write_packed(
             else:
                 open_ids[lang], open_words[lang] = list(ids), len(words)
         sequences.flush()
-        advance(len(rows.texts) if first_pass else 0)
     for lang in sorted(open_ids):
         sequences.add(open_ids[lang], index[lang])
     sequences.flush()
-    return tally
 
 
-def _passes(path: Path, once: bool) -> Iterator[tuple[Rows, bool]]:
+def _passes(task: EncodeTask) -> Iterator[Rows]:
     wanted, most = 1, 1
     while wanted <= most:
-        for rows in read_rows(path, at_least=wanted):
-            if not once:
+        for rows in read_rows(task.path, at_least=wanted, group=task.group):
+            if not task.once:
                 most = max(most, int(np.max(rows.counts)))
-            yield rows, wanted == 1
+            yield rows
         wanted += 1

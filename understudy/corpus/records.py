@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from understudy.corpus.files import suffix_of
-from understudy.corpus.lines import BadLines, lines
+from understudy.corpus.lines import BadLines, Span, lines
 from understudy.corpus.tables import parquet_batches
 from understudy.errors import DataError, nearest
 
-__all__ = ["READERS", "Columns", "Record"]
+__all__ = ["CUT_ANYWHERE", "READERS", "Columns", "Record"]
 
 
 class Columns(NamedTuple):
@@ -34,34 +35,34 @@ class Columns(NamedTuple):
 Record = tuple[int, Mapping[str, Any]]
 
 
-def _txt(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
-    for number, line in lines(path, bad, max_bytes=of.max_line):
+def _txt(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
+    for number, line in lines(path, bad, max_bytes=of.max_line, span=span):
         if line.strip():
             yield number, {of.text: line}
 
 
-def _conllu(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
-    for number, line in lines(path, bad, max_bytes=of.max_line):
+def _conllu(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
+    for number, line in lines(path, bad, max_bytes=of.max_line, span=span):
         if line.startswith("# text = "):
             yield number, {of.text: line[9:]}
 
 
-def _jsonl(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
-    for number, line in lines(path, bad, max_bytes=of.max_line):
+def _jsonl(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
+    for number, line in lines(path, bad, max_bytes=of.max_line, span=span):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            bad.report(f"{path}:{number}", f"this line is not JSON: {error}")
+            record = from_json(line)  # refuses lone surrogates, which json.loads lets through and no file can hold
+        except ValueError as error:
+            bad.report(number, f"this line is not JSON: {error}")
             continue
         if not isinstance(record, dict):
-            bad.report(f"{path}:{number}", f"this line is not a JSON object but {type(record).__name__}")
+            bad.report(number, f"this line is not a JSON object but {type(record).__name__}")
             continue
         yield number, record
 
 
-def _csv(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+def _csv(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
     at = 0
 
     def numbered() -> Iterator[str]:
@@ -88,32 +89,35 @@ def _csv(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            bad.report(f"{path}:{at}", f"this line is not CSV: {error}")
+            bad.report(at, f"this line is not CSV: {error}")
             continue
         if fields is None:
             return
         if fields and len(fields) != len(header):
-            bad.report(f"{path}:{at}", f"this line has {len(fields)} columns, the first line {len(header)}")
+            bad.report(at, f"this line has {len(fields)} columns, the first line {len(header)}")
         elif fields:
             yield at, dict(zip(header, fields, strict=True))
 
 
-def _parquet(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
+def _parquet(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
     columns = of.needed
     number = 0
-    for batch in parquet_batches(path, columns):
+    for batch in parquet_batches(path, columns, span=span):
         for values in zip(*(batch[c] for c in columns), strict=True):
             number += 1
             bad.seen += 1
             yield number, dict(zip(columns, values, strict=True))
 
 
-def _massive(path: str, bad: BadLines, of: Columns) -> Iterator[Record]:
-    for number, record in _jsonl(path, bad, of):
+def _massive(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
+    for number, record in _jsonl(path, bad, of, span):
         if of.partition is None or record.get("partition") == of.partition:
             yield number, record
         elif "partition" not in record:
-            bad.report(f"{path}:{number}", "this line has no key 'partition'")
+            bad.report(number, "this line has no key 'partition'")
 
+
+CUT_ANYWHERE = frozenset({"txt", "conllu", "jsonl", "massive"})
+"""Formats in which every line is a record of its own, so that a file may be read in stretches."""
 
 READERS = {"txt": _txt, "conllu": _conllu, "jsonl": _jsonl, "csv": _csv, "parquet": _parquet, "massive": _massive}

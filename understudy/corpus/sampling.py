@@ -6,12 +6,24 @@ and the same rows give the same decisions in any process.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["copies", "derive", "fraction", "is_spoken", "language_shares", "normal", "sampled_counts", "sqrt_count", "valid_key"]
+__all__ = [
+    "copies",
+    "derive",
+    "fraction",
+    "is_spoken",
+    "language_shares",
+    "normal",
+    "normal_key",
+    "sampled_counts",
+    "sqrt_count",
+    "valid_key",
+]
 
 
 def fraction(purpose: str, seed: int, key: str) -> float:
@@ -25,8 +37,14 @@ def derive(purpose: str, seed: int) -> int:
 
 
 def _bits(purpose: str, seed: int, key: str) -> int:
-    name = f"{seed}:{purpose}".encode()
-    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=7, key=name).digest(), "big")
+    hashed = _keyed(purpose, seed).copy()
+    hashed.update(key.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hashed.digest(), "big")
+
+
+@functools.lru_cache(maxsize=64)
+def _keyed(purpose: str, seed: int) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=7, key=f"{seed}:{purpose}".encode())
 
 
 def language_shares(counts: Mapping[str, float], alpha: float | None) -> dict[str, float]:
@@ -63,7 +81,7 @@ def sampled_counts(totals: Mapping[str, float], *, alpha: float | None, size: in
 def copies(wanted: float, *, seed: int, key: str) -> int:
     """`wanted` as a whole number: its floor, and one more with the probability of what is left, by keyed hash (A 2.1)."""
     whole = math.floor(wanted)
-    return whole + (fraction("copies", seed, key) < wanted - whole)
+    return whole + (wanted > whole and fraction("copies", seed, key) < wanted - whole)
 
 
 def is_spoken(share: float, *, seed: int, key: str) -> bool:
@@ -76,7 +94,12 @@ def valid_key(text: str) -> float:
 
     Depends on the normal form alone and on no seed, so that duplicates never straddle, not even over two corpora.
     """
-    return fraction("valid", 0, normal(text))
+    return normal_key(normal(text))
+
+
+def normal_key(form: str) -> float:
+    """`valid_key` of a text whose normal form is known."""
+    return fraction("valid", 0, form)
 
 
 class _Letters(dict[int, "str | None"]):

@@ -14,14 +14,15 @@ import numpy.typing as npt
 from pydantic import Field
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import Config, CorpusRef, StageConfig, TokenizerRef
+from understudy.config import Config, CorpusRef, TokenizerRef
+from understudy.corpus.engine import EngineConfig, each
 from understudy.corpus.order import Permutation
-from understudy.corpus.packing import Tally, write_packed, write_rows
+from understudy.corpus.packing import EncodeTask, Tally, encode
 from understudy.corpus.tokenset import Split, TokenSet, TokenWriter, dtype_for, write_index
 from understudy.errors import DataError
 from understudy.progress import progress
+from understudy.tokenizer.rows import groups
 from understudy.tokenizer.rows import languages as languages_of
-from understudy.tokenizer.rows import row_count
 from understudy.tokenizer.runtime import Tokenizer
 
 __all__ = ["MixPart", "ShardsConfig", "TokenSet", "mix_takes", "run", "statistics"]
@@ -29,6 +30,7 @@ __all__ = ["MixPart", "ShardsConfig", "TokenSet", "mix_takes", "run", "statistic
 log = logging.getLogger(__name__)
 
 SPLITS: tuple[Split, ...] = ("train", "valid")
+Dtype = np.dtype[np.uint16] | np.dtype[np.uint32]
 _CHUNK = 16_384  # sequences copied or counted at a time
 
 
@@ -45,8 +47,10 @@ class MixPart(Config):
     min_tokens: int = Field(default=0, ge=0)
 
 
-class ShardsConfig(StageConfig):
-    """Settings of a shards stage. `size`: about how many tokens to keep for training, all where none."""
+class ShardsConfig(EngineConfig):
+    """Settings of a shards stage. `size`: about how many tokens to keep for training, all where none. `engine`, `address`: as in
+    a corpus stage.
+    """
 
     kind: Literal["shards"] = "shards"
     tokenizer: TokenizerRef
@@ -70,24 +74,22 @@ def run(config: ShardsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
         raise DataError(
             "there are too many languages", where=", ".join(map(str, corpora)), got=len(languages), wanted="at most 256"
         )
-    folders = [draft.scratch / f"part{number}" for number in range(len(corpora))]
-    reports: list[dict[str, Any]] = []
-    with progress("shards", sum(row_count(file) for file in files)) as advance:
-        for part, corpus, folder in zip(config.mix, corpora, folders, strict=True):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            tallies = {
-                split: _write_part(part, corpus, folder, split, tokenizer, languages, config.max_length, advance)
-                for split in SPLITS
-            }
-            reports.append({"corpus": str(part.corpus), **{split: tally.to_dict() for split, tally in tallies.items()}})
+    folder = (draft.scratch / "parts").absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    tasks = [
+        _tasks(config, part, inputs[part.corpus].path, inputs[config.tokenizer].path, folder / str(number), languages)
+        for number, part in enumerate(config.mix)
+    ]
+    reports = _encode(config, tasks)
     write_index(draft.path, languages=languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
     for split in SPLITS:
-        sets = [TokenSet.open(folder, split) for folder in folders]
-        _mix(sets, draft.path, split, parts=[p.parts for p in config.mix], size=config.size, seed=seed, reports=reports)
+        sets = [[TokenSet.open(task.folder, split) for task in part if task.split == split] for part in tasks]
+        _mix(
+            sets, draft.path, split, dtype_for(tokenizer.size),
+            parts=[p.parts for p in config.mix], size=config.size, seed=seed, reports=reports,
+        )  # fmt: skip
         draft.metrics[split] = statistics(TokenSet.open(draft.path, split), tokenizer)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     draft.metrics["parts"] = reports
     draft.tokenizer = tokenizer.hash
 
@@ -124,62 +126,86 @@ def _figures(sequences: int, tokens: int, pieces: int, unknown: int) -> dict[str
     }
 
 
-def _write_part(
-    part: MixPart,
-    corpus: Path,
-    folder: Path,
-    split: Split,
-    tokenizer: Tokenizer,
-    languages: Sequence[str],
-    max_length: int,
-    advance: Any,
-) -> Tally:
-    writer = TokenWriter(folder, split, dtype_for(tokenizer.size))
-    write_index(folder, languages=languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
-    common = {"languages": languages, "max_length": max_length, "min_tokens": part.min_tokens, "advance": advance}
-    path, once = corpus / f"{split}.parquet", split == "valid"
-    try:
-        if part.pack_words:
-            tally = write_packed(path, writer, tokenizer, pack_words=part.pack_words, once=once, **common)
-        else:
-            tally = write_rows(path, writer, tokenizer, once=once, **common)
-    finally:
-        writer.close()
-    if split == "train" and not len(writer):
-        raise DataError(
-            "a part of the mixture has nothing to train on",
-            where=path,
-            got=f"{tally.rows} rows, {tally.short_rows} of them with fewer than {part.min_tokens} pieces",
-            hint="Lower min_tokens, or give the corpus more text",
+def _tasks(
+    config: ShardsConfig, part: MixPart, corpus: Path, tokenizer: Path, folder: Path, languages: Sequence[str]
+) -> list[EncodeTask]:
+    """The row groups of a part, each to be turned into sequences in a folder of its own."""
+    return [
+        EncodeTask(
+            path=(corpus / f"{split}.parquet").absolute(),
+            group=group,
+            tokenizer=tokenizer.absolute(),
+            folder=folder / f"{split}-{group:06}",
+            split=split,
+            languages=tuple(languages),
+            max_length=config.max_length,
+            min_tokens=part.min_tokens,
+            pack_words=part.pack_words,
+            once=split == "valid",
         )
-    log.info("%s %s: %s", part.corpus, split, tally)
-    return tally
+        for split in SPLITS
+        for group in range(len(groups(corpus / f"{split}.parquet")))
+    ]
+
+
+def _encode(config: ShardsConfig, tasks: Sequence[Sequence[EncodeTask]]) -> list[dict[str, Any]]:
+    """Do all tasks; what became of the rows of each part."""
+    flat = [task for part in tasks for task in part]
+    paths = {task.path for task in flat}
+    size = sum(sum(groups(path)) for path in paths)
+    tallies = {(number, split): Tally() for number in range(len(tasks)) for split in SPLITS}
+    owners = [(number, task.split) for number, part in enumerate(tasks) for task in part]
+    with progress("shards", len(flat)) as advance:
+        for owner, tally in zip(owners, each(encode, flat, engine=config, size=size), strict=True):
+            tallies[owner].add(tally)
+            advance(1)
+    for number, part in enumerate(config.mix):
+        tally = tallies[number, "train"]
+        if not tally.sequences:
+            raise DataError(
+                "a part of the mixture has nothing to train on",
+                where=part.corpus,
+                got=f"{tally.rows} rows, {tally.short_rows} of them with fewer than {part.min_tokens} pieces",
+                hint="Lower min_tokens, or give the corpus more text",
+            )
+        for split in SPLITS:
+            log.info("%s %s: %s", part.corpus, split, tallies[number, split])
+    return [
+        {"corpus": str(part.corpus), **{split: tallies[number, split].to_dict() for split in SPLITS}}
+        for number, part in enumerate(config.mix)
+    ]
 
 
 def _mix(
-    sets: Sequence[TokenSet],
+    sets: Sequence[Sequence[TokenSet]],
     target: Path,
     split: Split,
+    dtype: Dtype,
     *,
     parts: Sequence[float],
     size: int | None,
     seed: int,
     reports: list[dict[str, Any]],
 ) -> None:
-    takes = mix_takes([len(s) for s in sets], parts)
-    expected = sum(take * len(s.tokens) / len(s) for take, s in zip(takes, sets, strict=True) if take)
+    """Write the sequences of each part that are taken, in their order. A part is a list of token sets, one after another."""
+    lengths = [sum(len(tokens) for tokens in part) for part in sets]
+    takes = mix_takes(lengths, parts)
+    tokens_in = [sum(len(tokens.tokens) for tokens in part) for part in sets]
+    expected = sum(take * n / length for take, n, length in zip(takes, tokens_in, lengths, strict=True) if take)
     if split == "train" and size is not None and size < expected:
         takes = [max(1, math.floor(take * size / expected)) for take in takes]
-    writer = TokenWriter(target, split, dtype_for(sets[0].vocab_size))
+    writer = TokenWriter(target, split, dtype)
     try:
-        for number, (tokens, take, report) in enumerate(zip(sets, takes, reports, strict=True)):
+        for number, (part, length, take, report) in enumerate(zip(sets, lengths, takes, reports, strict=True)):
             report[split]["taken"] = take
-            chosen = Permutation(len(tokens), key=f"mix/{seed}/{number}/{split}")
-            for start in range(0, len(tokens), _CHUNK):
-                ids, langs, lengths = _slice(tokens, start)
-                # A permutation has exactly `take` values below `take`: an even choice that keeps the order of the rows.
-                keep = chosen[start : start + _CHUNK] < take
-                writer.add(ids[np.repeat(keep, lengths)], lengths[keep].tolist(), langs[keep].tolist())
+            chosen, first = Permutation(length, key=f"mix/{seed}/{number}/{split}"), 0
+            for tokens in part:
+                for start in range(0, len(tokens), _CHUNK):
+                    ids, langs, sizes = _slice(tokens, start)
+                    # A permutation has exactly `take` values below `take`: an even choice that keeps the order of the rows.
+                    keep = chosen[first + start : first + start + len(langs)] < take
+                    writer.add(ids[np.repeat(keep, sizes)], sizes[keep].tolist(), langs[keep].tolist())
+                first += len(tokens)
     finally:
         writer.close()
 

@@ -1,114 +1,125 @@
-"""Parquet tables: read batch by batch, through daft where they are the user's, and written in equal row groups."""
+"""Parquet tables: the user's, read batch by batch, and ours, written in row groups that depend on their rows alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import daft
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from understudy.corpus.files import brief, quiet_daft
+from understudy.corpus.files import brief, is_remote, quiet_daft
+from understudy.corpus.lines import Span
 from understudy.errors import DataError, nearest
 
-__all__ = ["Tables", "columns", "parquet_batches", "parquet_columns", "row_count", "scan"]
+__all__ = ["Table", "batches", "parquet_batches", "parquet_columns", "row_group_sizes"]
 
-_GROUP = 65_536
+_GROUP_ROWS, _GROUP_BYTES = 65_536, 1 << 25
 _BATCH = 8_192
 
 
-def parquet_batches(path: str, columns: list[str]) -> Iterator[dict[str, list[Any]]]:
-    """The named columns of a parquet file or Hugging Face dataset, batch by batch, through daft. Raises DataError."""
-    quiet_daft()
+def parquet_batches(path: str, columns: list[str], *, span: Span | None = None) -> Iterator[dict[str, list[Any]]]:
+    """The named columns of a parquet file or Hugging Face dataset, batch by batch, or of the row groups in `span`. Raises DataError."""
     try:
-        frame = daft.read_parquet(path)
-        missing = [c for c in columns if c not in frame.column_names]
+        names = parquet_columns(path)
+        missing = [c for c in columns if c not in names]
         if missing:
             raise DataError(
                 f"there is no column '{missing[0]}'",
                 where=path,
-                wanted=f"one of {', '.join(frame.column_names)}",
-                hint=nearest(missing[0], frame.column_names),
+                wanted=f"one of {', '.join(names)}",
+                hint=nearest(missing[0], names),
             )
-        for batch in frame.select(*columns).to_arrow_iter(results_buffer_size=1):
-            for start in range(0, len(batch), 16_384):
-                yield batch.slice(start, 16_384).to_pydict()
+        if is_remote(path):
+            for table in daft.read_parquet(path).select(*columns).to_arrow_iter(results_buffer_size=1):
+                for at in range(0, len(table), _BATCH):
+                    yield table.slice(at, _BATCH).to_pydict()
+            return
+        with pq.ParquetFile(path) as file:
+            first, end = span or (0, None)
+            groups = list(range(first, file.num_row_groups if end is None else end))
+            for batch in file.iter_batches(batch_size=_BATCH, row_groups=groups, columns=columns):
+                yield batch.to_pydict()
     except DataError:
         raise
-    except FileNotFoundError:
-        raise DataError("there is no such file", where=path) from None
     except Exception as error:  # daft raises one class for everything, below ValueError in some versions and not in others
         raise DataError("the file could not be read as parquet", where=path, got=brief(error)) from None
 
 
 def parquet_columns(path: str) -> list[str]:
     """Names of the columns of a parquet file or Hugging Face dataset. Raises DataError."""
-    quiet_daft()
     try:
-        return list(daft.read_parquet(path).column_names)
+        if is_remote(path):
+            quiet_daft()
+            return list(daft.read_parquet(path).column_names)
+        return list(pq.read_schema(path).names)
+    except FileNotFoundError:
+        raise DataError("there is no such file", where=path) from None
     except Exception as error:
         raise DataError("the file could not be read as parquet", where=path, got=brief(error)) from None
 
 
-def row_count(path: Path) -> int:
-    """Number of rows of a table of ours."""
-    return int(pq.read_metadata(path).num_rows)
+def row_group_sizes(path: str) -> list[int]:
+    """Bytes of each row group of a parquet file on this machine, compressed. Raises DataError."""
+    try:
+        meta = pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError("the file could not be read as parquet", where=path, got=brief(error)) from None
+    groups = (meta.row_group(i) for i in range(meta.num_row_groups))
+    return [sum(group.column(c).total_compressed_size for c in range(group.num_columns)) for group in groups]
 
 
-def scan(path: Path) -> Iterator[tuple[Any, ...]]:
+def batches(path: Path) -> Iterator[pa.RecordBatch]:
     """The rows of a table of ours."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH):
-            yield from zip(*(batch.column(i).to_pylist() for i in range(batch.num_columns)), strict=True)
+        yield from file.iter_batches(batch_size=_BATCH)
 
 
-def columns(folder: Path, names: list[str]) -> Iterator[list[list[Any]]]:
-    """Some columns of all tables in a folder, batch by batch, in the order of their names."""
-    for path in sorted(folder.iterdir()):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_GROUP, columns=names):
-                yield [batch.column(name).to_pylist() for name in names]
+class Table:
+    """A parquet file with no time stamps. The first of its columns is a text.
 
+    A row group ends with the row at which it has 65,536 rows or 32 MB of text, however the rows were added.
+    """
 
-class Tables:
-    """Parquet files in one folder, opened when the first row comes, with row groups of one size and no time stamps."""
+    def __init__(self, path: Path, schema: pa.Schema, *, compression: str = "zstd") -> None:
+        self.schema = schema
+        level = {"compression_level": 3} if compression == "zstd" else {}
+        self._writer = pq.ParquetWriter(path, schema, compression=compression, write_statistics=False, **level)
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
 
-    def __init__(self, folder: Path, schema: pa.Schema, *, group: int = _GROUP) -> None:
-        self.folder, self.schema, self.group = folder, schema, group
-        self._writers: dict[str, pq.ParquetWriter] = {}
-        self._waiting: dict[str, list[tuple[Any, ...]]] = {}
-
-    def __enter__(self) -> Tables:
+    def __enter__(self) -> Table:
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
-        for name, writer in self._writers.items():
-            if kind is None:
-                self._flush(name)
-            writer.close()
+        if kind is None:
+            self._flush()
+        self._writer.close()
 
-    def open(self, name: str) -> None:
-        """Begin a table, which is written even if no row comes."""
-        if name not in self._writers:
-            path = self.folder / f"{name}.parquet"
-            self._writers[name] = pq.ParquetWriter(
-                path, self.schema, compression="zstd", compression_level=3, write_statistics=False
-            )
-            self._waiting[name] = []
+    def add(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Append rows given as columns."""
+        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
+        self.add_batch(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
 
-    def add(self, name: str, row: tuple[Any, ...]) -> None:
-        """Append a row to the table `name`."""
-        self.open(name)
-        waiting = self._waiting[name]
-        waiting.append(row)
-        if len(waiting) >= self.group:
-            self._flush(name)
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Append rows."""
+        while batch.num_rows:
+            sizes = np.cumsum(pc.binary_length(batch.column(0)).to_numpy(zero_copy_only=False), dtype=np.int64)
+            room = int(np.searchsorted(sizes, _GROUP_BYTES - self._bytes)) + 1
+            taken = min(batch.num_rows, _GROUP_ROWS - self._rows, room)
+            self._waiting.append(batch.slice(0, taken))
+            self._rows += taken
+            self._bytes += int(sizes[taken - 1])
+            if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
+                self._flush()
+            batch = batch.slice(taken)
 
-    def _flush(self, name: str) -> None:
-        waiting = self._waiting[name]
-        if waiting:
-            columns = [pa.array(c, type=f.type) for c, f in zip(zip(*waiting, strict=True), self.schema, strict=True)]
-            self._writers[name].write_table(pa.Table.from_arrays(columns, schema=self.schema))
-            waiting.clear()
+    def _flush(self) -> None:
+        if self._waiting:
+            table = pa.Table.from_batches(self._waiting, schema=self.schema).combine_chunks()
+            self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+            self._waiting, self._rows, self._bytes = [], 0, 0

@@ -14,7 +14,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["exact_match_plot", "loss_plot"]
+__all__ = ["card_plot", "exact_match_plot", "loss_plot"]
 
 # Colours that stand for CSS variables; unlikely to be drawn by chance.
 INK, FAINT, SERIES = "#010203", "#040506", tuple(f"#0a0b0{i}" for i in range(1, 7))
@@ -90,6 +90,39 @@ def loss_plot(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         if len(curves) > 1:
             axes.legend(loc="upper right")
         return _svg(figure)
+
+
+def card_plot(card: Mapping[str, Any]) -> str:
+    """Words of each language as they were read, when they were cleaned and counted, and as written, on a logarithmic axis.
+
+    `card` is a corpus's data card (see `report.card_tables`). An SVG element, "" for a card without words.
+    """
+    languages = {lang: _words(steps) for lang, steps in card.get("languages", {}).items()}
+    languages = {lang: words for lang, words in languages.items() if words}
+    if not languages:
+        return ""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 0.9 + 0.22 * len(languages)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="y", visible=False)
+        for color, step in zip(SERIES, ("read", "clean", "train"), strict=False):
+            points = [(words[step], at) for at, words in enumerate(languages.values()) if words.get(step)]
+            if points:
+                axes.plot(*zip(*points, strict=True), color=color, marker="o", markersize=5, linestyle="none", label=step)
+        axes.set_xscale("log")
+        axes.set_yticks(range(len(languages)), [lang.replace("$", r"\$") for lang in languages])
+        axes.invert_yaxis()
+        axes.set_xlabel("words")
+        figure.legend(loc="outside upper left", ncols=3)
+        return _svg(figure)
+
+
+def _words(steps: Mapping[str, Any]) -> dict[str, float]:
+    """Words of one language when read, at the last step before sampling, and in the end."""
+    words = {step: entry["words"] for step, entry in steps.items() if isinstance(entry, Mapping) and entry.get("words")}
+    clean = [words[step] for step in ("cleaned", "kept", "counted", "unique") if step in words]
+    chosen = {"read": words.get("read"), "clean": clean[-1] if clean else None, "train": words.get("train")}
+    return {step: n for step, n in chosen.items() if n}
 
 
 def _svg(figure: Figure) -> str:

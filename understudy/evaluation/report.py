@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from understudy.evaluation.picture import draw
-from understudy.evaluation.plots import exact_match_plot, loss_plot
+from understudy.evaluation.plots import card_plot, exact_match_plot, loss_plot
 from understudy.evaluation.summary import pieces
 
 __all__ = ["card_tables", "render"]
@@ -35,6 +35,7 @@ def render(report: Mapping[str, Any]) -> str:
         match_plot=Markup(exact_match_plot(report["models"])),
         loss_plots={name: Markup(loss_plot(lines)) for name, lines in report["curves"].items()},
         cards={name: card_tables(card) for name, card in report["cards"].items()},
+        card_plots={name: Markup(card_plot(card)) for name, card in report["cards"].items()},
         pieces=pieces,
         colours=colours,
         trained=[s for s in report["stages"] if s["seconds"] is not None],

@@ -14,6 +14,7 @@ __all__ = ["UNSPACED", "Word", "split", "words"]
 
 # Hiragana, katakana (with phonetic extensions and half-width forms), iteration marks, CJK ideographs with extensions A to H.
 UNSPACED = "\u3005-\u3007\u3041-\u3096\u3099-\u309f\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
+_ALONE = re.compile(rf"[{UNSPACED}]")
 _WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
@@ -37,4 +38,4 @@ def split(text: str) -> list[str]:
 
 def word_count(text: str) -> int:
     """How many words `text` has: `len(words(text))`, faster."""
-    return len(_WORD.findall(text))
+    return len(_WORD.findall(text)) if _ALONE.search(text) else len(text.split())

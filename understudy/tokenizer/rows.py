@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from understudy.errors import DataError
 
-__all__ = ["Rows", "characters", "languages", "read_rows", "row_count"]
+__all__ = ["Rows", "characters", "groups", "languages", "read_rows", "row_count"]
 
 BATCH_ROWS = 4096
 COLUMNS = ("text", "lang", "count")
@@ -36,13 +36,13 @@ class Rows:
     counts: npt.NDArray[np.int64]
 
 
-def read_rows(path: Path, *, at_least: int = 1) -> Iterator[Rows]:
+def read_rows(path: Path, *, at_least: int = 1, group: int | None = None) -> Iterator[Rows]:
     """The rows of a parquet file with columns text, lang, count whose count is `at_least` so high, 4,096 read at a time.
 
-    Raises DataError where the file is missing, is not parquet, lacks a column, or holds a null, a negative count or bytes that
-    are not UTF-8.
+    With `group` those of one row group. Raises DataError where the file is missing, is not parquet, lacks a column, or holds a
+    null, a negative count or bytes that are not UTF-8.
     """
-    for batch in _batches(path, COLUMNS):
+    for batch in _batches(path, COLUMNS, group):
         if any(column.null_count for column in batch.columns):
             raise DataError("a row lacks its text, language or count", where=path, wanted="no nulls")
         counts = batch.column("count").cast(pa.int64())
@@ -77,7 +77,13 @@ def row_count(path: Path) -> int:
         return int(file.metadata.num_rows)
 
 
-def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def groups(path: Path) -> list[int]:
+    """Bytes of each row group of the file, uncompressed."""
+    with _opened(path) as file:
+        return [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
+
+
+def _batches(path: Path, columns: tuple[str, ...], group: int | None = None) -> Iterator[pa.RecordBatch]:
     with _opened(path) as file:
         missing = [name for name in columns if name not in file.schema_arrow.names]
         if missing:
@@ -96,7 +102,8 @@ def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
                 wanted="text and lang as strings, count as whole numbers",
             )
         try:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
+            chosen = None if group is None else [group]
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=chosen, columns=list(columns)):
                 batch.validate(full=True)  # bytes that are not UTF-8
                 yield batch
         except (pa.ArrowException, OSError) as error:
