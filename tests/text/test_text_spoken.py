@@ -60,7 +60,7 @@ class TestPromises:
     @given(st.lists(st.text(st.characters(categories=("Ll", "Lu", "Lo", "Mn")), min_size=1, max_size=8), max_size=6))
     def test_words_of_letters_are_only_lower_cased(self, written: list[str]) -> None:
         text = " ".join(written)
-        got = spoken(text, "en").replace(" ", "")
+        got = spoken(text, "en").replace(" ", "").replace(".", "")  # Acronyms are spelled.
         # Variation selectors are no part of a word; U+0130 becomes a plain i.
         kept = "".join(w.text for w in words(text.replace("İ", "i").lower())).translate(
             dict.fromkeys([0x34F, *range(0xFE00, 0xFE10)])
@@ -196,7 +196,26 @@ OTHERS = [
 ]
 
 
+ACRONYMS = [
+    ("en", "Turn on the BBC and NPR", "turn on the b. b. c. and n. p. r."),
+    ("en", "NASA in the USA, IV and XX", "nasa in the u. s. a. iv and xx"),
+    ("en", "play the MP3 on TV", "play the m. p. three on t. v."),
+    ("en", "the BBC's X-FM", "the bbc's x-fm"),
+    ("en", "MR DVD GO HOME", "mr d. v. d. go home"),
+    ("de", "Nachrichten von ZDF und ARD", "nachrichten von z. d. f. und a. r. d."),
+    ("fr", "le TGV et la LA", "le t. g. v. et la la"),
+    ("hi", "BBC सुनाओ", "bbc सुनाओ"),
+]
+
+
 class TestReadings:
+    @pytest.mark.parametrize(("lang", "written", "wanted"), ACRONYMS)
+    def test_acronyms_are_spelled(self, lang: str, written: str, wanted: str) -> None:
+        assert FORMATTERS[lang](written) == wanted
+
+    def test_all_letters_of_an_acronym_point_to_it(self) -> None:
+        assert FORMATTERS["en"].align("on BBC") == [Word("on", 0, 2), Word("b.", 3, 6), Word("b.", 3, 6), Word("c.", 3, 6)]
+
     @pytest.mark.parametrize(("written", "wanted"), ENGLISH)
     def test_english(self, written: str, wanted: str) -> None:
         assert FORMATTERS["en"](written) == wanted

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from understudy.text import locales
+from understudy.text.acronyms import with_acronyms
 from understudy.text.characters import MARKS, SAME, SKIP
 from understudy.text.locales import LANGUAGES
 from understudy.text.semiotic import Reader
@@ -32,6 +33,7 @@ _TOKEN = re.compile(rf"{_INITIALS}|{_WORD}")
 _SIGN = re.compile(rf"[^\w\s{MARKS}]")
 _DIGIT = re.compile(rf"[\d_²³¹¼-¾⁰-₉⅐-⅟↉\u02b0-\u02b8\u02e0-\u02e4\u1d2c-\u1d6a\uff21-\uff5a{SKIP}]")
 _NOT_ASCII_PLAIN = re.compile(r"[^a-zA-Z\s]")
+_SHOUTED = re.compile("[A-Z]{2}")  # Only acronyms have two capitals side by side.
 _SKIPPED = re.compile(f"[{SKIP}]")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
@@ -97,7 +99,9 @@ class Formatter:
     def __call__(self, text: str) -> str:
         """The spoken form of `text`: lower-case words, single spaces."""
         prepared = _lower(text)
-        if _plain(text):
+        if _SHOUTED.search(text) is not None:
+            pass
+        elif _plain(text):
             if not self._reader.calls_word(prepared):
                 return " ".join(prepared.split())
         elif prepared.isascii() and "." not in prepared and not self._reader.calls(prepared):
@@ -159,7 +163,8 @@ class Formatter:
         return " ".join(found)
 
     def _readings(self, prepared: str, text: str) -> Iterable[tuple[int, int, str]]:
-        return self._reader.readings(prepared, text) if self._reader.calls(prepared) else ()
+        readings = self._reader.readings(prepared, text) if self._reader.calls(prepared) else ()
+        return with_acronyms(readings, text, self.lang)
 
 
 @lru_cache(maxsize=65_536)
