@@ -89,7 +89,8 @@ def run(
         Console().print(recipes.plan_table(recipes.plan(loaded, only=only or [])))
         return
     done = recipes.run(loaded, only=only or [], on_start=_announce)
-    Console().print(recipes.done_table(done))
+    if done:
+        Console().print(recipes.done_table(done))
     for item in done:
         if item.artifact.kind == "report":
             _print_report(item.artifact)

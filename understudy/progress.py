@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +43,8 @@ def progress(label: str, total: int | None) -> Iterator[Callable[..., None]]:
         label: what is being done, e.g. "teacher".
         total: how many units there are, None where unknown.
     """
-    with _bar(label, total) if sys.stderr.isatty() else _lines(label, total) as advance:
+    leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started one draws
+    with _bar(label, total) if leads and sys.stderr.isatty() else _lines(label, total) as advance:
         yield advance
 
 

@@ -216,12 +216,13 @@ def resolved(config: StageConfig) -> dict[str, Any]:
 def run(recipe: Recipe, *, only: Sequence[str] = (), on_start: Callable[[Planned], None] = lambda planned: None) -> list[Done]:
     """Run what is not up to date, in order. Returns every stage of the plan with its artifact.
 
-    Under `torchrun` all ranks take part in the stages that train; the leader alone does the others.
+    Under `torchrun` all ranks take part in the stages that train; the leader alone does the others, and has something to return.
 
     Raises RecipeError, or whatever error the first failing stage raises; stages made before it stay.
     """
-    with joined():
-        return [_run_planned(recipe, item, on_start) for item in plan(recipe, only=only)]
+    with joined() as here:
+        done = [_run_planned(recipe, item, on_start) for item in plan(recipe, only=only)]
+    return done if here.leads else []
 
 
 def _run_planned(recipe: Recipe, item: Planned, on_start: Callable[[Planned], None]) -> Done:
