@@ -187,6 +187,8 @@ def main() -> None:
         return
     from common import claim, finish
 
+    if a.data:
+        Path(a.data).mkdir(parents=True, exist_ok=True)
     claims: list[dict[str, object]] = []
     costs: dict[float, Cost] = {}
     print(f"{'GB':>5} {'':>9} {'seconds':>9} {'MB/s':>7} {'cpu s':>9} {'peak MB':>8}", flush=True)
