@@ -84,6 +84,15 @@ def test_two_processes_learn_what_one_learns(
     same(alone[kind], tmp_path / "two")
 
 
+def test_a_frozen_encoder_stays_and_muon_turns_whole_matrices_on_two_processes(
+    workers: Workers, world: World, teacher: Artifact, tmp_path: Path
+) -> None:
+    changed = {"mode": "frozen", "optimizer": "muon", "steps": 4}
+    workers.run(1, **job("finetune", world, teacher, tmp_path / "one", **changed))
+    workers.run(2, **job("finetune", world, teacher, tmp_path / "two", **changed, parallel={"shard": "full"}))
+    same(tmp_path / "one", tmp_path / "two")
+
+
 def test_four_processes_in_two_replicas_learn_what_one_learns(
     workers: Workers, world: World, teacher: Artifact, alone: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -17,13 +17,14 @@ from understudy.errors import TrainingError
 from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, batches
 from understudy.training.loop import Convergence, steps, train
 from understudy.training.losses import Part
+from understudy.training.machine import Machine
 from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
-from understudy.training.precision import autocast
 from understudy.training.tally import evaluate
 
-FP32 = autocast("fp32", torch.device("cpu"))
+PLAIN = Machine(torch.device("cpu"), "fp32", False, None)
+FP32 = PLAIN.autocast
 
 
 def source(world: World) -> MaskedSequences:
@@ -140,7 +141,7 @@ def run(world: World, scratch: Path, *, total: int, **options: Any) -> Any:
         return batches(source(world), budget=200, seed=0, start=start)
 
     optimizer = build(objective, OptimConfig(lr=0.01))
-    options = {"save_every": 4, "label": "test", "autocast": FP32, "schedule": lambda n: 0.01, **options}
+    options = {"save_every": 4, "label": "test", "machine": PLAIN, "schedule": lambda n: 0.01, **options}
     return objective, train(objective, stream, optimizer, steps_total=total, scratch=scratch, **options)
 
 
@@ -203,10 +204,10 @@ def test_the_best_weights_are_left_where_asked_for(world: World, tmp_path: Path)
         lambda start: batches(source(world), budget=200, seed=0, start=start),
         build(objective, OptimConfig(lr=0.01)),
         lambda n: 0.01,
+        PLAIN,
         steps_total=6,
         label="test",
         scratch=tmp_path,
-        autocast=FP32,
         validate=watch,
         eval_every=2,
         maximise="exact",

@@ -99,12 +99,11 @@ class Formatter:
     def __call__(self, text: str) -> str:
         """The spoken form of `text`: lower-case words, single spaces."""
         prepared = _lower(text)
-        if _SHOUTED.search(text) is not None:
-            pass
-        elif _plain(text):
+        shouted = _SHOUTED.search(text) is not None
+        if not shouted and _plain(text):
             if not self._reader.calls_word(prepared):
                 return " ".join(prepared.split())
-        elif prepared.isascii() and "." not in prepared and not self._reader.calls(prepared):
+        elif not shouted and prepared.isascii() and "." not in prepared and not self._reader.calls(prepared):
             return " ".join(_TOKEN.findall(prepared))
         if self.lang != "ja" and _UNSPACED.search(text) is None:
             return self._spaced(text)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from understudy.training.batches import Batch
 from understudy.training.checkpoint import Checkpoints, capture, restore
 from understudy.training.journal import Journal
 from understudy.training.losses import Part
+from understudy.training.machine import Machine
 from understudy.training.objectives import Objective, sum_counts
 from understudy.training.optim import set_lr
 from understudy.training.parallel import whole
@@ -159,16 +160,14 @@ def train(
     stream: Callable[[int], Iterable[Sequence[Batch]]],
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
+    machine: Machine,
     *,
     steps_total: int,
     label: str,
     scratch: Path,
-    autocast: Autocast,
     clip: float = 1.0,
     seed: int = 0,
-    scale: LossScale | None = None,
     languages: Sequence[str] = (),
-    peak: float | None = None,
     validate: Callable[[], Metrics] | None = None,
     eval_every: int = 500,
     save_every: int = 500,
@@ -183,65 +182,56 @@ def train(
     Args:
         stream: given how many updates have been made, the batches that follow.
         scratch: directory of checkpoints and of `log.jsonl`: one line per update, one per evaluation. All ranks must see it.
-        seed, scale, languages: see `steps`. peak: FLOP/s that the devices reach at best, by which use is reckoned (MFU).
-        validate: asked every `eval_every` updates and at the end.
-        until: stops by the "loss" that `validate` gives.
+        validate: asked every `eval_every` updates and at the end. until: stops by the "loss" that it gives.
         maximise: a metric of `validate`; the weights where it was highest are the ones left in the objective at the end.
 
     Raises TrainingError where a loss is not finite, OSError where a checkpoint cannot be written.
     """
     checkpoints, best = Checkpoints(scratch, keep=keep), Checkpoints(scratch / "best", keep=1)
-    outcome = Outcome()
-    if (found := checkpoints.newest()) is not None:
-        restore(found, objective, optimizer)
-        outcome = Outcome(**found.facts["outcome"])
-        if scale is not None:
-            scale.value, scale.good = found.facts["scale"]
-        log.info("%s goes on after update %d", label, outcome.steps)
-
-    def save() -> None:
-        facts = {"outcome": vars(outcome), "scale": scale and [scale.value, scale.good]}
-        checkpoints.save(outcome.steps, capture(objective, optimizer), facts)
-
-    objective.train()
-    updates = steps(
-        objective,
-        stream(outcome.steps),
-        optimizer,
-        schedule,
-        autocast=autocast,
-        clip=clip,
-        start=outcome.steps,
-        seed=seed,
-        scale=scale,
-        languages=languages,
-    )
-    journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=peak)
+    outcome = _resumed(checkpoints, objective, optimizer, machine, label)
+    given = {"autocast": machine.autocast, "scale": machine.scale, "clip": clip, "seed": seed, "languages": languages}
+    updates = steps(objective.train(), stream(outcome.steps), optimizer, schedule, start=outcome.steps, **given)  # type: ignore[arg-type]
+    journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=machine.peak)
     with progress(label, steps_total) as advance, journal, asked_to_stop() as asked:
         advance(outcome.steps)
         while not outcome.done:
-            step_done = next(updates)
-            _count(outcome, step_done)
-            journal.step(step_done)
-            advance(1, note=f"loss {outcome.loss:.3f}, {step_done.tokens / step_done.seconds:,.0f} tokens/s")
+            _count(outcome, step := next(updates))
+            journal.step(step)
+            advance(1, note=f"loss {outcome.loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s")
             last = outcome.steps >= steps_total
             if validate is not None and (last or outcome.steps % eval_every == 0):
                 _listen(outcome, validate(), journal, objective, best, maximise)
                 last = last or (until is not None and until.reached([v["loss"] for v in outcome.validations]))
-            outcome.done = last
-            stop = asked()
+            outcome.done, stop = last, asked()
             if last or stop or outcome.steps % save_every == 0:
                 journal.flush()
-                save()
-            if stop and not last:
+                checkpoints.save(outcome.steps, capture(objective, optimizer), _facts(outcome, machine))
+            if last or stop:
                 checkpoints.wait()
+                best.wait()
+            if stop and not last:
                 log.warning("%s was asked to stop and has saved update %d; run it again to go on", label, outcome.steps)
                 raise SystemExit(128 + signal.SIGTERM)
-        checkpoints.wait()
-        best.wait()
     if maximise is not None and (found := best.newest()) is not None:
         found.load(objective.state_dict())
     return outcome
+
+
+def _facts(outcome: Outcome, machine: Machine) -> dict[str, Any]:
+    return {"outcome": vars(outcome), "scale": machine.scale and [machine.scale.value, machine.scale.good]}
+
+
+def _resumed(
+    checkpoints: Checkpoints, objective: Objective, optimizer: torch.optim.Optimizer, machine: Machine, label: str
+) -> Outcome:
+    """Where the newest whole checkpoint left off, its weights and states put in place; a fresh start where there is none."""
+    if (found := checkpoints.newest()) is None:
+        return Outcome()
+    restore(found, objective, optimizer)
+    if machine.scale is not None:
+        machine.scale.value, machine.scale.good = found.facts["scale"]
+    log.info("%s goes on after update %d", label, found.step)
+    return Outcome(**found.facts["outcome"])
 
 
 @contextmanager
