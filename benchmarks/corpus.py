@@ -1,18 +1,21 @@
 """Making a corpus: ours beside Hugging Face `datasets`, speed and memory as the text grows.
 
-    python benchmarks/corpus.py --peer PYTHON [--sizes 0.1 1 4] [--data FOLDER] [--shards]
+    python benchmarks/corpus.py --peer PYTHON [--sizes 0.1 1 4] [--data FOLDER] [--map] [--shards]
 
 PYTHON is an interpreter with `datasets` and this package. The text is the public text of UNDERSTUDY_DATA (else the built-in
-world), written out until it has the size asked for in GB, a number at a random place in every repetition of a row. Both clean
-the rows, count their words and bring 70 % into spoken form with the same functions on all cores, ours as the corpus stage,
-theirs with `map(num_proc=)`, and both write parquet; theirs need not hold out, sample, hash or keep a card. Memory is the sum
-over the processes of what each has for itself (Linux: anonymous memory), the highest of samples ten times a second.
-With --shards the time of a shards stage is told too, and text to shards per core.
+world), written out until it has the size asked for in GB, a number at a random place in every repetition of a row. Both do the
+same job on all cores with the same functions: clean the rows, hold some out by their hash, sample the languages, bring 70 % into
+spoken form, count words, write parquet; ours as the corpus stage, theirs with `map(num_proc=)` and `filter`. That both end with the
+same rows is checked. Memory is the sum over the processes of what each has for itself (Linux: anonymous memory), the highest of
+samples ten times a second.
+With --map also a single `map` that cleans, counts and speaks is timed, which holds nothing out and samples nothing; with --shards a
+shards stage, and text to shards per core.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -77,7 +80,49 @@ def work_ours(text: Path, out: Path) -> None:
 
 
 def work_theirs(text: Path, out: Path) -> None:
-    """The same steps as a map of `datasets`."""
+    """The same rows with `datasets`."""
+    import datasets
+    import numpy as np
+
+    from understudy.corpus.sampling import copies, is_spoken, normal, normal_key, sampled_counts
+    from understudy.text.spoken import spoken
+    from understudy.text.words import word_count
+
+    def read(batch: dict[str, list[str]]) -> dict[str, list[object]]:
+        texts = [" ".join(text.split()) for text in batch["text"]]
+        forms = [normal(text) for text in texts]
+        return {"text": texts, "key": [normal_key(form) for form in forms], "whole": [bool(form) for form in forms]}
+
+    def choose(batch: dict[str, list[str]], numbers: list[int]) -> dict[str, list[object]]:
+        names = [f"{number + 1}\n{text}" for number, text in zip(numbers, batch["text"], strict=True)]
+        held = [key < bounds[lang] for key, lang in zip(batch["key"], batch["lang"], strict=True)]
+        times = [
+            1 if is_held else copies(rates[lang], seed=0, key=name)
+            for is_held, lang, name in zip(held, batch["lang"], names, strict=True)
+        ]
+        said = [
+            spoken(text, lang) if n and is_spoken(0.7, seed=0, key=name) else text
+            for text, lang, n, name in zip(batch["text"], batch["lang"], times, names, strict=True)
+        ]
+        return {"text": said, "held": held, "count": times, "words": [word_count(text) for text in said]}
+
+    rows = datasets.load_dataset("json", data_files=str(text), split="train", cache_dir=str(out / "cache"))
+    rows = rows.map(read, batched=True, num_proc=CORES)
+    rows = rows.filter(lambda whole: whole, batched=True, input_columns=["whole"], num_proc=CORES)
+    langs, keys_of_all = (np.asarray(rows.with_format("numpy")[name][:]) for name in ("lang", "key"))
+    of_lang = {str(lang): keys_of_all[langs == lang] for lang in np.unique(langs)}
+    bounds = {lang: min(0.01, 2000 / len(keys)) for lang, keys in of_lang.items()}
+    rates = sampled_counts({lang: int((keys >= bounds[lang]).sum()) for lang, keys in sorted(of_lang.items())}, alpha=0.5)
+    rows = rows.map(choose, batched=True, with_indices=True, num_proc=CORES)
+    train = rows.filter(lambda held, n: [not h and m > 0 for h, m in zip(held, n, strict=True)], batched=True,
+                        input_columns=["held", "count"], num_proc=CORES)  # fmt: skip
+    valid = rows.filter(lambda held: held, batched=True, input_columns=["held"], num_proc=CORES)
+    train.select_columns(["text", "lang", "count"]).to_parquet(str(out / "train.parquet"))
+    valid.select_columns(["text", "lang", "count"]).to_parquet(str(out / "valid.parquet"))
+
+
+def work_map(text: Path, out: Path) -> None:
+    """Cleaning, counting and speaking alone, in one `map` of `datasets`."""
     import datasets
 
     from understudy.corpus.sampling import is_spoken
@@ -90,9 +135,24 @@ def work_theirs(text: Path, out: Path) -> None:
         said = [spoken(t, lang) if c else t for t, lang, c in zip(texts, batch["lang"], chosen, strict=True)]
         return {"text": said, "lang": batch["lang"], "words": [word_count(t) for t in said]}
 
-    data = datasets.load_dataset("json", data_files=str(text), split="train", cache_dir=str(out / "cache"), num_proc=1)
+    data = datasets.load_dataset("json", data_files=str(text), split="train", cache_dir=str(out / "cache"))
     data = data.map(step, batched=True, with_indices=True, num_proc=CORES)
-    data.to_parquet(str(out / "train.parquet"))
+    data.to_parquet(str(out / "map.parquet"))
+
+
+def same_rows(ours: Path, theirs: Path) -> bool:
+    """Whether the training text of both is the same, in its order."""
+    import pyarrow.parquet as pq
+
+    def digest(path: Path) -> str:
+        found = hashlib.sha256()
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=["text", "lang", "count"]):
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    found.update(repr(row).encode())
+        return found.hexdigest()
+
+    return digest(ours) == digest(theirs)
 
 
 def work_shards(corpus: Path, tokenizer: Path, out: Path) -> None:
@@ -178,11 +238,12 @@ def main() -> None:
     parser.add_argument("--sizes", type=float, nargs="+", default=[0.1, 1, 4], help="GB of text")
     parser.add_argument("--peer", help="interpreter that has `datasets` and this package")
     parser.add_argument("--data", help="folder to work in; four times the largest size must fit")
+    parser.add_argument("--map", action="store_true")
     parser.add_argument("--shards", action="store_true")
     parser.add_argument("--work", nargs="+", help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.work:
-        works = {"ours": work_ours, "theirs": work_theirs, "shards": work_shards}
+        works = {"ours": work_ours, "theirs": work_theirs, "map": work_map, "shards": work_shards}
         works[a.work[0]](*map(Path, a.work[1:]))
         return
     from common import claim, finish
@@ -203,6 +264,10 @@ def main() -> None:
                 theirs = measure(a.peer, "theirs", str(text), str(folder))
                 print(theirs.row(size, "datasets"), flush=True)
                 claims.append(claim(f"ours / datasets at {size:g} GB", theirs.seconds / ours.seconds, "x", 1.0))
+                same = same_rows(corpus / "train.parquet", folder / "train.parquet")
+                claims.append(claim(f"same rows at {size:g} GB", float(same), "share", 1.0))
+            if a.peer and a.map:
+                print(measure(a.peer, "map", str(text), str(folder)).row(size, "one map"), flush=True)
             if a.shards:
                 tokenizer = make_tokenizer(corpus, folder)
                 shards = measure(sys.executable, "shards", str(corpus), str(tokenizer), str(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import product
+from pathlib import Path
 
 import pytest
 import sentencepiece
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.artifact import Artifact
+from understudy.errors import ArtifactError
 from understudy.tokenizer import Tokenizer, spm
 from understudy.tokenizer.backend import BYTES, SPECIALS, build
 from understudy.tokenizer.pieces import STEP
@@ -26,6 +28,13 @@ def readers(byte_fallback: bool) -> tuple[Tokenizer, sentencepiece.SentencePiece
     tokenizer = Tokenizer(build(PIECES, byte_fallback=byte_fallback).to_str().encode())
     model = spm.model(PIECES, byte_fallback=byte_fallback)
     return tokenizer, sentencepiece.SentencePieceProcessor(model_proto=model)
+
+
+def beside(folder: Path, model: bytes) -> Tokenizer:
+    """The tokenizer of PIECES in a folder that holds `model` too."""
+    (folder / "tokenizer.json").write_text(build(PIECES).to_str(), encoding="utf-8")
+    (folder / spm.FILE).write_bytes(model)
+    return Tokenizer.load(folder)
 
 
 READERS = {byte_fallback: readers(byte_fallback) for byte_fallback in (False, True)}
@@ -63,6 +72,27 @@ def test_equal_ids_where_many_spellings_are_as_good(text: str, byte_fallback: bo
 def test_equal_ids_on_any_text(text: str, byte_fallback: bool) -> None:
     tokenizer, processor = READERS[byte_fallback]
     assert encode(processor, tokenizer, text) == tokenizer.encode_texts([text])[0]
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    return beside(tmp_path_factory.mktemp("tokenizer"), spm.model(PIECES))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.text(max_size=20) | st.text(alphabet="abé <s>▁私がｶﾞ\u3099\u200b\u00ad\ufe0f\x00😀"), max_size=4))
+def test_many_words_at_once_have_the_ids_they_have_alone(quick: Tokenizer, texts: list[str]) -> None:
+    assert quick.encode_texts(texts) == READERS[False][0].encode_texts(texts)
+
+
+def test_a_model_of_another_vocabulary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="another vocabulary"):
+        beside(tmp_path, spm.model(PIECES[1:])).encode_texts(["ab"])
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        beside(tmp_path, b"not a model").encode_texts(["ab"])
 
 
 @settings(deadline=None)

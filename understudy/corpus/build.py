@@ -43,8 +43,8 @@ __all__ = ["SCHEMA", "CorpusConfig", "run"]
 
 log = logging.getLogger(__name__)
 
-UNIT = 1 << 24
-"""Bytes of a unit about; more where there would be very many."""
+UNIT = 1 << 22
+"""Bytes of a unit about: few, so that no core is idle for long at the end; more where there would be very many units."""
 _MOST_UNITS = 4_096
 
 

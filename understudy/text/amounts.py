@@ -10,7 +10,7 @@ from understudy.text.characters import FRACTIONS
 from understudy.text.locales import Amount, Locale
 from understudy.text.words import UNSPACED
 
-__all__ = ["NOT_AFTER", "NOT_INSIDE", "SCRIPTS", "Amounts", "either"]
+__all__ = ["NOT_AFTER", "NOT_INSIDE", "SCRIPTS", "Amounts", "alternatives", "either"]
 
 # \w has no combining marks, so those of the twelve languages' scripts are named.
 SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
@@ -18,6 +18,7 @@ SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
 NOT_INSIDE = rf"(?![^\W{UNSPACED}]|[{SCRIPTS}])"
 NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
 _SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/%°{SCRIPTS}])-)?"
+_PLAIN = re.compile(rf"[\w {SCRIPTS}]+")
 _ARABIC_GROUP = "\u066c"  # Arabic thousands sign: it groups in any language.
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
@@ -32,6 +33,13 @@ def either(strings: Iterable[str]) -> str:
         endings.setdefault(s[:1], []).append(s[1:])
     branches = [re.escape(first) + _group(either(rest), "" in rest) for first, rest in endings.items() if first]
     return "|".join(branches)
+
+
+def alternatives(pattern: str) -> tuple[set[str], list[str]]:
+    """The alternatives of a pattern: those that are plain words, and the others."""
+    parts = [part for part in pattern.split("|") if part]
+    plain = {part for part in parts if _PLAIN.fullmatch(part)}
+    return plain, [part for part in parts if part not in plain]
 
 
 def _group(pattern: str, optional: bool) -> str:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from re import Match
 
-from understudy.text.amounts import NOT_AFTER, NOT_INSIDE, Amounts, either
+from understudy.text.amounts import NOT_AFTER, NOT_INSIDE, Amounts, alternatives, either
 from understudy.text.characters import FRACTIONS, MARKS
 from understudy.text.locales import Amount, Locale, Rule, numbers
 from understudy.text.locales.cldr import CODES, UNITS
@@ -108,7 +108,8 @@ class Classes:
     def _words(self) -> list[Rule]:
         lo = self.locale
         gap = rf"(?:_|[^\w{re.escape(''.join(lo.symbols))}])+"
-        roman = rf"{NO_LETTER_BEFORE}(?P<word>{lo.roman_after}){gap}(?P<roman>[ivxlc]+){NO_LETTER}"
+        plain, others = alternatives(lo.roman_after)
+        roman = rf"{NO_LETTER_BEFORE}(?P<word>{'|'.join([either(plain), *others])}){gap}(?P<roman>[ivxlc]+){NO_LETTER}"
         return [
             Rule("reference", rf"{NO_LETTER_BEFORE}(?P<word>{either(lo.before_number)}) ?(?=\d)" if lo.before_number else "", _read_reference, "letter"),
             Rule("title", rf"{NO_LETTER_BEFORE}(?:{either(lo.before_name)}) ?(?=[^\W\d_]{{2}})" if lo.before_name else "", _read_title, "letter"),
@@ -227,18 +228,18 @@ class Classes:
 def abbreviation_pattern(locale: Locale) -> str:
     """Any abbreviation. Those of single letters ("z. B.") are found with and without the spaces and the last full stop, as initials are."""
     written: set[str] = set()
-    patterns: list[str] = []
+    initials: set[str] = set()
     for s in locale.abbreviations:
         letters = s.replace(".", "").replace(" ", "")
-        initials = len(letters) > 1 and _INITIALS.fullmatch(s) is not None
-        # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
-        if initials:
-            both = [r"\. ".join(letters) + r"\.", r"\.".join(letters) + r"\.?"]
-            patterns += [rf"{_NO_INITIAL_BEFORE}{b}(?!\.? ?[a-zà-öø-ÿ]\.)" for b in both]
+        if len(letters) > 1 and _INITIALS.fullmatch(s) is not None:
+            initials |= {". ".join(letters) + ".", ".".join(letters) + ".", ".".join(letters)}
         else:
             written.add(s)
-    patterns += [either(written)] if written else []
-    return rf"{NO_LETTER_BEFORE}(?:{'|'.join(dict.fromkeys(patterns))}){NO_LETTER}" if patterns else ""
+    # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
+    firsts = either({s[:2] for s in initials})
+    of_initials = rf"(?={firsts}){_NO_INITIAL_BEFORE}(?:{either(initials)})(?!\.? ?[a-zà-öø-ÿ]\.)" if initials else ""
+    patterns = [pattern for pattern in (of_initials, either(written)) if pattern]
+    return rf"{NO_LETTER_BEFORE}(?:{'|'.join(patterns)}){NO_LETTER}" if patterns else ""
 
 
 def _letters(abbreviation: str) -> str:

@@ -8,12 +8,12 @@ of a locale are one alternation, searched once from left to right; the first tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 
-from understudy.text.amounts import SCRIPTS, Amounts, either
-from understudy.text.characters import FRACTIONS
-from understudy.text.classes import ADDRESS_SIGN, NO_LETTER, NO_LETTER_BEFORE, Classes, abbreviation_pattern
+from understudy.text.amounts import SCRIPTS, Amounts, alternatives, either
+from understudy.text.characters import FRACTIONS, MARKS
+from understudy.text.classes import ADDRESS_SIGN, NO_LETTER, NO_LETTER_BEFORE, Classes
 from understudy.text.locales import Locale, Rule
 from understudy.text.words import UNSPACED
 
@@ -29,6 +29,7 @@ _GROUP = re.compile(r"[(][?]P<[a-z_]+>")
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
 _AT_LETTER = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}])(?=[^\W\d_])"
+_BEGAN = rf"(?<![^\W\d_{FRACTIONS}{UNSPACED}].)(?<![{MARKS}].)"  # Behind the first letter of a word.
 _AT_SIGN = rf"(?=[\d{FRACTIONS}]|[^\w\s{SCRIPTS}])"
 
 
@@ -42,7 +43,7 @@ class Reader:
         self.rules = {rule.name: rule for rule in rules if rule.pattern}
         self._order = list(self.rules)
         self._detail: dict[str, re.Pattern[str]] = {}  # Each rule alone, with its groups; compiled when first met.
-        self._trigger, self._after_stop, self._letters = _triggers(locale)
+        self._trigger, self._stopped, self._looked_up = _triggers(locale)
 
     @cached_property
     def _islands(self) -> re.Pattern[str]:
@@ -69,13 +70,13 @@ class Reader:
         """Whether anything in the text may be a class; False is certain."""
         return (
             self._trigger.search(prepared) is not None
-            or ("." in prepared and self._after_stop.search(prepared) is not None)
+            or ("." in prepared and any(pattern.search(prepared) for pattern in self._stopped))
             or self.calls_word(prepared)
         )
 
     def calls_word(self, prepared: str) -> bool:
         """Whether a word that is looked up, or that calls for a Roman numeral, is in the text."""
-        return self._letters is not None and self._letters.search(prepared) is not None
+        return any(pattern.search(prepared) for pattern in self._looked_up)
 
     def readings(self, prepared: str, text: str) -> Iterator[tuple[int, int, str]]:
         """(start, end, spoken) of each class found, in order. `prepared` is `text`, lower-case and of the same length."""
@@ -127,19 +128,30 @@ class Reader:
         return self.locale.bare_range(s[last[0] : last[1]], s[start:end], before, after)
 
 
-def _triggers(locale: Locale) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str] | None]:
+def _triggers(locale: Locale) -> tuple[re.Pattern[str], list[re.Pattern[str]], list[re.Pattern[str]]]:
     """Without any of these there is nothing to read: signs; a full stop inside or behind an abbreviation; words looked up."""
     keys = [*locale.symbols, *(key for key in locale.abbreviations if "." not in key)]
     signs = {c for key in keys for c in key if not c.isalpha() and c != " "}
     # Marks of Indic abbreviations are no signs of one.
     signs = {c for c in signs if re.match(f"[{SCRIPTS}]", c) is None} | set(locale.other_signs)
     trigger = re.compile(rf"[0-9{FRACTIONS}/@\\{re.escape(''.join(sorted(signs)))}]")
-    lookups = [p for p in (locale.roman_after, either(locale.words), locale.called) if p]
-    letters = re.compile(f"{NO_LETTER_BEFORE}(?:{'|'.join(lookups)}){NO_LETTER}") if lookups else None
-    return (
-        trigger,
-        re.compile(
-            rf"\.\w|{abbreviation_pattern(locale) or '(?!)'}|{NO_LETTER_BEFORE}(?:{either(locale.before_name) or '(?!)'})"
-        ),
-        letters,
-    )
+    initials = {". ".join(s.replace(".", "").replace(" ", "")) + "." for s in locale.abbreviations}
+    stopped = [re.compile(r"\.\w"), *_words({*initials, *locale.abbreviations, *locale.before_name})]
+    plain, others = alternatives(locale.roman_after)
+    looked_up = _words({*plain, *locale.words}, NO_LETTER)
+    looked_up += [re.compile(f"{NO_LETTER_BEFORE}(?:{other}){NO_LETTER}") for other in (*others, locale.called) if other]
+    return trigger, stopped, looked_up
+
+
+def _words(strings: Set[str], behind: str = "") -> list[re.Pattern[str]]:
+    """A pattern for any of `strings` where a word begins, with `behind` behind it; none for no strings.
+
+    It begins with a letter, not with what may stand before it: `re` skips quickly to the letters that a pattern begins with.
+    """
+    if not strings:
+        return []
+    rests: dict[str, list[str]] = {}
+    for s in sorted(strings):
+        rests.setdefault(s[0], []).append(s[1:])
+    branches = "|".join(f"(?<={re.escape(first)})(?:{either(rest)}{'|' if '' in rest else ''})" for first, rest in rests.items())
+    return [re.compile(f"[{re.escape(''.join(rests))}]{_BEGAN}(?:{branches}){behind}")]

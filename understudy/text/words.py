@@ -38,4 +38,4 @@ def split(text: str) -> list[str]:
 
 def word_count(text: str) -> int:
     """How many words `text` has: `len(words(text))`, faster."""
-    return len(_WORD.findall(text)) if _ALONE.search(text) else len(text.split())
+    return len(text.split()) if text.isascii() or not _ALONE.search(text) else len(_WORD.findall(text))

@@ -18,7 +18,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from understudy.text.words import UNSPACED
 
-__all__ = ["BOS", "BYTES", "EOS", "MASK", "NEVER", "PAD", "SPACE", "SPECIALS", "UNK", "bare", "build", "pretokens"]
+__all__ = ["BOS", "BYTES", "CHANGED", "EOS", "MASK", "NEVER", "PAD", "SPACE", "SPECIALS", "UNK", "bare", "build", "pretokens"]
 
 BOS, PAD, EOS, UNK, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
 SPECIALS = (BOS, PAD, EOS, UNK, MASK)  # ids 0 to 4, as RoBERTa
@@ -32,6 +32,7 @@ _IGNORED = (
     "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
     "\ufe00-\ufe0f\ufeff\U000e0001-\U000e01ef"
 )
+CHANGED = f"{_IGNORED}\u3099\u309a\uff9e\uff9f{SPACE}\ud800-\udfff"  # Nothing but these and NFKC changes or parts a word.
 _SPACES = r"\s\x1c-\x1f"  # Python counts the four separators as white space, Unicode does not
 
 
