@@ -6,7 +6,7 @@ A stretch of a corpus file (a row group) is turned into sequences by itself, so 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from understudy.config import Config
 from understudy.corpus.tokenset import Split, TokenWriter, dtype_for, write_index
 from understudy.text.words import split
 from understudy.tokenizer.rows import Rows, read_rows
-from understudy.tokenizer.runtime import Tokenizer
+from understudy.tokenizer.runtime import ID, Tokenizer
 
 __all__ = ["EncodeTask", "Tally", "encode"]
 
@@ -49,7 +49,7 @@ class Tally:
 
 @dataclass
 class _Sequences:
-    """Gathers a batch of finished sequences, cutting those that are too long."""
+    """Gathers a batch of finished sequences, cutting those that are too long. Ids are bytes of `ID`, as the tokenizer gives them."""
 
     writer: TokenWriter
     tokenizer: Tokenizer
@@ -57,23 +57,24 @@ class _Sequences:
     tally: Tally
 
     def __post_init__(self) -> None:
-        self.ids: list[int] = []
+        self.bos, self.eos = (np.array([i], ID).tobytes() for i in (self.tokenizer.bos, self.tokenizer.eos))
+        self.ids: list[bytes] = []
         self.lengths: list[int] = []
         self.langs: list[int] = []
 
-    def add(self, body: Sequence[int], lang: int, times: int = 1) -> None:
+    def add(self, body: bytes, lang: int, times: int = 1) -> None:
         """`times` copies of `<s> body </s>`, in pieces of at most max_length ids, each with its own `<s>` and `</s>`."""
-        room = self.max_length - 2
+        room = ID.itemsize * (self.max_length - 2)
         self.tally.sequences += times
         self.tally.within += times if len(body) <= room else 0
         for at in range(0, max(len(body), 1), room):
-            sequence = [self.tokenizer.bos, *body[at : at + room], self.tokenizer.eos]
-            self.ids += sequence * times
-            self.lengths += [len(sequence)] * times
+            sequence = self.bos + body[at : at + room] + self.eos
+            self.ids += [sequence] * times
+            self.lengths += [len(sequence) // ID.itemsize] * times
             self.langs += [lang] * times
 
     def flush(self) -> None:
-        self.writer.add(self.ids, self.lengths, self.langs)
+        self.writer.add(np.frombuffer(b"".join(self.ids), ID), self.lengths, self.langs)
         self.ids, self.lengths, self.langs = [], [], []
 
 
@@ -119,11 +120,11 @@ def _rows(task: EncodeTask, sequences: _Sequences) -> None:
     """Each row as a sequence of its own, as many times as its count says; rows of fewer than `min_tokens` pieces are dropped."""
     tally, index = sequences.tally, {lang: at for at, lang in enumerate(task.languages)}
     for rows in read_rows(task.path, group=task.group):
-        encoded = sequences.tokenizer.encode_texts(rows.texts)
+        encoded = sequences.tokenizer.encode_split([split(text) for text in rows.texts])
         for ids, lang, count in zip(encoded, rows.langs, rows.counts.tolist(), strict=True):
             times = 1 if task.once else count
             tally.rows += times
-            if len(ids) < max(task.min_tokens, 1):
+            if len(ids) < ID.itemsize * max(task.min_tokens, 1):
                 tally.short_rows += times
             else:
                 sequences.add(ids, index[lang], times)
@@ -138,25 +139,25 @@ def _packed(task: EncodeTask, sequences: _Sequences) -> None:
     """
     tally, tokenizer = sequences.tally, sequences.tokenizer
     index = {lang: at for at, lang in enumerate(task.languages)}
-    open_ids: dict[str, list[int]] = {}
+    open_ids: dict[str, list[bytes]] = {}
     open_words: dict[str, int] = {}
     for rows in _passes(task):
         cut = [split(text) for text in rows.texts]
         for words, ids, lang in zip(cut, tokenizer.encode_split(cut), rows.langs, strict=True):
             tally.rows += 1
-            if len(ids) < max(task.min_tokens, 1):
+            if len(ids) < ID.itemsize * max(task.min_tokens, 1):
                 tally.short_rows += 1
                 continue
             if lang in open_ids and open_words[lang] + len(words) > task.pack_words:
-                sequences.add(open_ids.pop(lang), index[lang])
+                sequences.add(sequences.eos.join(open_ids.pop(lang)), index[lang])
             if lang in open_ids:
-                open_ids[lang] += [tokenizer.eos, *ids]
+                open_ids[lang].append(ids)
                 open_words[lang] += len(words)
             else:
-                open_ids[lang], open_words[lang] = list(ids), len(words)
+                open_ids[lang], open_words[lang] = [ids], len(words)
         sequences.flush()
     for lang in sorted(open_ids):
-        sequences.add(open_ids[lang], index[lang])
+        sequences.add(sequences.eos.join(open_ids[lang]), index[lang])
     sequences.flush()
 
 
