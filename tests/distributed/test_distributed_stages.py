@@ -15,6 +15,7 @@ from launch import Workers
 from safetensors.torch import load_file
 
 from understudy.artifact import Artifact
+from understudy.training.precision import resolve
 
 SHAPE = {"layers": 2, "hidden": 32, "ffn": 64, "heads": 2, "max_length": 32, "dropout": 0.0, "attention_dropout": 0.0}
 MASKED = {
@@ -82,6 +83,18 @@ def test_two_processes_learn_what_one_learns(
 ) -> None:
     workers.run(2, **job(kind, world, teacher, tmp_path / "two", parallel={"shard": shard}))
     same(alone[kind], tmp_path / "two")
+
+
+@pytest.mark.skipif(resolve("auto", torch.device("cpu")) != "bf16", reason="this processor does not multiply bf16")
+@pytest.mark.parametrize("kind", list(SETTINGS))
+def test_two_processes_gather_bf16_and_learn_as_one_does(
+    kind: str, workers: Workers, world: World, teacher: Artifact, tmp_path: Path
+) -> None:
+    workers.run(1, **job(kind, world, teacher, tmp_path / "one", precision="bf16"))
+    workers.run(2, **job(kind, world, teacher, tmp_path / "two", precision="bf16", parallel={"shard": "full"}))
+    # LayerNorms of blocks are rounded to bf16 too when they are gathered: 8 bits, where one process has them in fp32.
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-2)
+    assert {w.dtype for w in load_file(tmp_path / "two" / "model.safetensors").values()} == {torch.float32}
 
 
 def test_a_frozen_encoder_stays_and_muon_turns_whole_matrices_on_two_processes(

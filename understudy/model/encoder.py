@@ -123,14 +123,22 @@ def _varlen_can(qkv_T3HK: Tensor, rate: float) -> bool:
     return qkv_T3HK.is_cuda and qkv_T3HK.dtype in (torch.bfloat16, torch.float16) and rate == 0 and fits
 
 
+class Norm(nn.LayerNorm):
+    """LayerNorm in the precision of what comes in, though sharding may have gathered its weights in a narrower one."""
+
+    def forward(self, h_TD: Tensor) -> Tensor:
+        weight_D, bias_D = self.weight.to(h_TD.dtype), self.bias.to(h_TD.dtype)
+        return F.layer_norm(h_TD, self.normalized_shape, weight_D, bias_D, self.eps)
+
+
 class Block(nn.Module):
     """Attention and feed-forward, each behind a LayerNorm and around a residual."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(config.hidden, config.layer_norm_eps)
+        self.attention_norm = Norm(config.hidden, config.layer_norm_eps)
         self.attention = Attention(config)
-        self.ffn_norm = nn.LayerNorm(config.hidden, config.layer_norm_eps)
+        self.ffn_norm = Norm(config.hidden, config.layer_norm_eps)
         self.ffn_in = nn.Linear(config.hidden, config.ffn)
         self.ffn_out = nn.Linear(config.ffn, config.hidden)
         self.dropout = Dropout(config.dropout)

@@ -13,6 +13,7 @@ import torch
 from understudy.training.objectives import Objective
 from understudy.training.parallel import Fill, ParallelConfig, checkpoint_blocks, place, shard
 from understudy.training.precision import (
+    DTYPES,
     Compile,
     LossScale,
     Number,
@@ -65,7 +66,7 @@ class Machine:
         for module in (objective, *objective.beside()):
             if not any(weight.is_meta for weight in module.parameters()):
                 module.to(device)
-        shard(objective, parallel, device)
+        shard(objective, parallel, device, computed_in=DTYPES[resolved])
         for module in (objective, *objective.beside()):
             if any(weight.is_meta for weight in module.parameters()):
                 module.to_empty(device="cpu" if parallel.offload else device)
@@ -77,8 +78,7 @@ class Machine:
     def peak(self) -> float:
         """FLOP/s of all ranks' devices together, in products of square matrices in this precision, measured now."""
         size = 8192 if self.device.type == "cuda" else 512
-        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[self.precision]
-        matrix = torch.ones(size, size, dtype=dtype, device=self.device)
+        matrix = torch.ones(size, size, dtype=DTYPES[self.precision], device=self.device)
         best = math.inf
         for _ in range(5):
             started = time.perf_counter()

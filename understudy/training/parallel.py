@@ -22,7 +22,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, OffloadPolicy, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    FSDPModule,
+    MixedPrecisionPolicy,
+    OffloadPolicy,
+    fully_shard,
+    register_fsdp_forward_method,
+)
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
@@ -87,10 +94,14 @@ def _keep(_context: Any, op: Any, *_args: Any, **_kwargs: Any) -> CheckpointPoli
     return CheckpointPolicy.MUST_SAVE if op in KEPT else CheckpointPolicy.PREFER_RECOMPUTE
 
 
-def shard(objective: Objective, config: ParallelConfig, device: torch.device) -> None:
+def shard(
+    objective: Objective, config: ParallelConfig, device: torch.device, *, computed_in: torch.dtype = torch.float32
+) -> None:
     """Spread an objective's weights, and those of models that it listens to, over the ranks. Alone, nothing happens.
 
-    Weights may stand on the meta device; `place` then fills them part by part.
+    Weights may stand on the meta device; `place` then fills them part by part. What a rank holds is always fp32; blocks are
+    gathered as `computed_in`, in which their products are computed anyway: half the traffic, and no copy of every weight that
+    autocast would keep for the backward pass. Gradients are summed over ranks in fp32.
 
     Raises RecipeError where `replicas` does not divide the number of ranks.
     """
@@ -100,12 +111,15 @@ def shard(objective: Objective, config: ParallelConfig, device: torch.device) ->
     mesh = _mesh(config, world, device)
     offload: OffloadPolicy = CPUOffloadPolicy() if config.offload else OffloadPolicy()
     options: dict[str, Any] = {"mesh": mesh, "reshard_after_forward": config.shard == "full", "offload_policy": offload}
+    # Not the inputs: the residual stream between blocks stays in fp32.
+    narrow = MixedPrecisionPolicy(param_dtype=computed_in, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    of_blocks: dict[str, Any] = {**options, **({} if computed_in == torch.float32 else {"mp_policy": narrow})}
     for stack in objective.blocks():
         for block in stack:
-            fully_shard(block, **options)
+            fully_shard(block, **of_blocks)
     for beside in objective.beside():
         for block in beside.encoder.blocks:
-            fully_shard(block, **options)
+            fully_shard(block, **of_blocks)
         # Its embeddings stay whole after a forward pass: the vocabulary's softmax, outside of it, reads them too.
         fully_shard(beside.encoder, **{**options, "reshard_after_forward": False})
     fully_shard(objective, **options)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ctypes
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from torch import nn
 from understudy.errors import RecipeError, TrainingError
 
 __all__ = [
+    "DTYPES",
     "Compile",
     "LossScale",
     "Number",
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Number = Literal["bf16", "fp16", "fp32"]
 Compile = Literal["auto"] | bool
+DTYPES: Final[Mapping[Number, torch.dtype]] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of mallopt, from malloc.h
 RECOMPILES = 64  # train and eval, with and without gradients, full and ragged grids: dynamo counts them over all blocks
 
@@ -61,7 +63,7 @@ def resolve(precision: Precision, device: torch.device) -> Number:
 
 def autocast(precision: Number, device: torch.device) -> Callable[[], AbstractContextManager[None]]:
     """Makes the context in which forward passes run. Weights, gradients and sums stay in fp32."""
-    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    dtype = DTYPES["bf16" if precision == "fp32" else precision]  # autocast knows no fp32, even where it is off
     return lambda: torch.autocast(device.type, dtype, enabled=precision != "fp32")
 
 
