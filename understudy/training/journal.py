@@ -1,4 +1,4 @@
-"""What a run writes down of every update and evaluation: `log.jsonl`, one JSON object a line."""
+"""What a run writes down of every update and evaluation: `log.jsonl`, one JSON object a line; the tools of `sinks` are told the same."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from understudy.training.ranks import ranks
+from understudy.training.sinks import Sinks, Watch, figures
 
 if TYPE_CHECKING:
     from understudy.training.loop import Step
@@ -28,8 +29,8 @@ class Journal:
     `memory`, the most GB that this process has held so far, on the GPU where there is one.
     """
 
-    def __init__(self, path: Path, *, after: int, peak: float | None = None) -> None:
-        self._file, self._peak = None, peak
+    def __init__(self, path: Path, *, after: int, peak: float | None = None, watch: Watch | None = None) -> None:
+        self._file, self._peak, self._sinks = None, peak, Sinks()
         if not ranks().leads:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,14 +43,16 @@ class Journal:
         fresh = path.with_suffix(".tmp")
         fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         fresh.replace(path)  # a kill in between leaves the old lines
+        self._sinks = watch.open(path.parent, after=after) if watch is not None else self._sinks
         self._file = path.open("a", encoding="utf-8")
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        self._sinks.each(lambda sink: sink.close(done=kind is None))
 
     def step(self, step: Step) -> None:
         """One update."""
@@ -73,11 +76,14 @@ class Journal:
         """Anything else, such as an evaluation."""
         if self._file is not None:
             self._file.write(json.dumps(table) + "\n")
+        if values := figures(table):
+            self._sinks.each(lambda sink: sink.line(table["step"], values))
 
     def flush(self) -> None:
         """To the operating system, before a checkpoint says that so much was done."""
         if self._file is not None:
             self._file.flush()
+        self._sinks.each(lambda sink: sink.flush())
 
 
 def copy_log(source: Path, target: Path) -> None:
