@@ -19,10 +19,10 @@ from understudy.errors import RecipeError
 from understudy.training import distill, finetune, pretrain
 from understudy.training.distill import DistillConfig
 from understudy.training.finetune import FinetuneConfig
-from understudy.training.journal import CLOCK, Journal
+from understudy.training.journal import CLOCK, Journal, figures
 from understudy.training.loop import Step
 from understudy.training.pretrain import PretrainConfig
-from understudy.training.sinks import Sink, Sinks, Tool, Watch, figures
+from understudy.training.sinks import Sink, Tool, Watch, each
 
 FAST: dict[str, Any] = {"precision": "fp32", "compile": False}
 SHORT = {"data": "shards", "tokenizer": "tok", "model": SHAPE, "steps": 4, "batch_tokens": 128, "eval_every": 2, **FAST}
@@ -71,6 +71,15 @@ def test_a_resumed_run_goes_on_in_the_same_event_curves_with_each_update_once(tm
     ]
     assert found["train_mlm/de"] == found["train/loss"]
     assert found["valid/loss"] == [(7, 2.0)]  # that of update 5 was made before the update was made again
+
+
+def test_a_tool_that_is_asked_for_later_is_told_all_that_went_before(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    write(tmp_path, tmp_path / "runs", range(1, 6), tools=())
+    write(tmp_path, tmp_path / "runs", range(6, 8), tools=("tensorboard",))
+    found = events(only(tmp_path / "runs" / "teacher"))
+    assert [step for step, _ in found["train/loss"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert [step for step, _ in found["valid/loss"]] == [5, 7]
 
 
 def test_a_run_that_begins_anew_has_curves_of_its_own(tmp_path: Path) -> None:
@@ -155,14 +164,15 @@ def test_a_tool_that_fails_is_left_and_the_others_go_on(caplog: pytest.LogCaptur
                 raise ConnectionError("gone")
 
     broken, well = Server(2), Server(0)
-    sinks = Sinks([broken, well])
+    sinks: list[Sink] = [broken, well]
     with caplog.at_level(logging.WARNING):
         for step in (1, 2, 3):
-            sinks.each(lambda sink, step=step: sink.line(step, {}))  # type: ignore[misc]
+            each(sinks, lambda sink, step=step: sink.line(step, {}))  # type: ignore[misc]
     assert (broken.told, well.told) == (2, 3)
     assert [record.message for record in caplog.records] == ["Server failed and is told no more of this run: gone"]
 
 
+@pytest.mark.filterwarnings("ignore")  # of the libraries that mlflow stands on
 def test_mlflow_is_told_each_update_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")

@@ -10,17 +10,18 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from understudy.errors import RecipeError
 
-__all__ = ["LogTo", "Sink", "Sinks", "Tool", "Watch", "figures"]
+__all__ = ["LogTo", "Sink", "Tool", "Watch", "each"]
 
 log = logging.getLogger(__name__)
 Tool = Literal["tensorboard", "wandb", "mlflow"]
@@ -39,21 +40,6 @@ def installed(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
 LogTo = Annotated[tuple[Tool, ...], AfterValidator(installed), Field(exclude=True)]
 
 
-def figures(table: Mapping[str, Any]) -> dict[str, float]:
-    """What a line of `log.jsonl` says, by name: `train/loss`, `valid/loss`, and `train_mlm/de` for its `mlm.de`.
-
-    Languages get a group of their own, for they are many, and because MLflow can keep a name as a file, so that no name may be
-    a folder of another. What is null there (not finite) is left out.
-    """
-    group, values = ("valid", table["valid"]) if "valid" in table else ("train", table)
-    named: dict[str, float] = {}
-    for key, value in values.items():
-        part, dot, language = key.partition(".")
-        if key != "step" and value is not None:
-            named[f"{group}_{part}/{language}" if dot else f"{group}/{key}"] = float(value)
-    return named
-
-
 class Sink:
     """One tool. folder: the run's own, in one that has the stage's name. after: updates made before. done: whether it came to its end."""
 
@@ -70,10 +56,11 @@ class TensorBoard(Sink):
     """Event files in `folder`. What earlier ones say of updates that are made again is void."""
 
     def __init__(self, folder: Path, scratch: Path, after: int) -> None:
-        self._writer = import_module("torch.utils.tensorboard").SummaryWriter(str(folder), purge_step=after + 1)
+        self._after = after if any(folder.glob("events.*")) else 0  # of a run that had none so far they hold all of it
+        self._writer = import_module("torch.utils.tensorboard").SummaryWriter(str(folder), purge_step=self._after + 1)
 
     def line(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
+        for name, value in values.items() if step > self._after else ():
             self._writer.add_scalar(name, value, step)
 
     def flush(self) -> None:
@@ -124,19 +111,16 @@ class MLflow(Sink):
 KINDS: dict[Tool, type[Sink]] = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases, "mlflow": MLflow}
 
 
-class Sinks:
-    """Several tools. One that fails is left with a warning: a run of days does not end because a server did."""
-
-    def __init__(self, opened: Sequence[Sink] = ()) -> None:
-        self._opened = list(opened)
-
-    def each(self, do: Callable[[Sink], None]) -> None:
-        for sink in [*self._opened]:
-            try:
-                do(sink)
-            except Exception as error:  # these libraries raise what they like
-                self._opened.remove(sink)
-                log.warning("%s failed and is told no more of this run: %s", type(sink).__name__, error)
+def each(sinks: list[Sink], do: Callable[[Sink], None]) -> None:
+    """`do` with every sink. One that fails leaves `sinks` with a warning: a run of days does not end because a server did."""
+    for sink in [*sinks]:
+        try:
+            do(sink)
+        except Exception as error:  # these libraries raise what they like
+            log.warning("%s failed and is told no more of this run: %s", type(sink).__name__, error)
+            sinks.remove(sink)
+            with suppress(Exception):
+                sink.close(False)
 
 
 @dataclass(frozen=True)
@@ -146,11 +130,10 @@ class Watch:
     tools: tuple[Tool, ...]
     folder: Path
 
-    def open(self, scratch: Path, *, after: int) -> Sinks:
+    def open(self, scratch: Path, *, after: int) -> list[Sink]:
         """The tools, for the run of `scratch`, of which `after` updates are made. Raises RecipeError where one cannot be had."""
-        if not self.tools:
-            return Sinks()
-        known, opened = scratch / "run", []
+        opened: list[Sink] = []
+        known = scratch / "run"
         if not (known.exists() and known.read_text()):
             known.write_text(f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
         folder = self.folder / known.read_text()
@@ -159,6 +142,7 @@ class Watch:
             try:
                 opened.append(KINDS[tool](folder, scratch, after))
             except Exception as error:
-                got = " ".join(str(error).split())[:300] or type(error).__name__
+                each(opened, lambda sink: sink.close(False))
+                got = f"{error!r:.300}"
                 raise RecipeError(f"{tool} cannot be used", where="log_to", got=got, hint="Set it up, or leave it out") from None
-        return Sinks(opened)
+        return opened
