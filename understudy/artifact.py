@@ -103,10 +103,14 @@ class Artifact:
 
 @dataclass
 class Draft:
-    """An artifact being written. Files go under `path`; `metrics` and `tokenizer` go into the manifest."""
+    """An artifact being written. Files go under `path`; `metrics` and `tokenizer` go into the manifest.
+
+    runs: where what is kept of the runs that made it may go: beside it, for its own files are hashed, and never deleted.
+    """
 
     path: Path
     scratch: Path
+    runs: Path
     metrics: dict[str, Any] = field(default_factory=dict)
     tokenizer: str | None = None
 
@@ -226,7 +230,7 @@ def writing(
         with atomic.locked(path):
             with atomic.replacing(path) as temporary:
                 _prepare(scratch, mark)
-                draft = Draft(temporary, scratch)
+                draft = Draft(temporary, scratch, _runs(path))
                 yield draft
                 manifest = Manifest(
                     kind=kind,
@@ -260,12 +264,16 @@ def writing(
 
 def following(path: Path | str) -> Draft:
     """What the other processes of a stage hold while one is `writing`: the same scratch directory, and nothing to write to."""
-    scratch = _scratch(Path(path).absolute())
-    return Draft(scratch, scratch)
+    path = Path(path).absolute()
+    return Draft(_scratch(path), _scratch(path), _runs(path))
 
 
 def _scratch(path: Path) -> Path:
     return path.parent / f".{path.name}.scratch"
+
+
+def _runs(path: Path) -> Path:
+    return path.parent / ".runs" / path.name
 
 
 def _prepare(scratch: Path, mark: str) -> None:

@@ -30,6 +30,7 @@ from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import Fill, in_parts, whole_state
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
+from understudy.training.sinks import Watch
 
 __all__ = ["DistillConfig", "TeacherConfig", "run"]
 
@@ -143,6 +144,9 @@ def _turn(
         eval_every=config.eval_every,
         save_every=config.save_every,
         until=Convergence(turn.patience, turn.tolerance) if turn.until == "converged" else None,
+        watch=Watch(
+            config.log_to, draft.runs if len(config.teachers) == 1 else draft.runs.with_name(f"{draft.runs.name}.turn-{number}")
+        ),
     )
     return outcome, machine
 

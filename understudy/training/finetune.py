@@ -33,6 +33,7 @@ from understudy.training.parallel import ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
+from understudy.training.sinks import LogTo, Watch
 from understudy.training.tally import Metrics, evaluate
 
 __all__ = ["FinetuneConfig", "run"]
@@ -52,7 +53,7 @@ class FinetuneConfig(StageConfig):
     epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
     max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
-    parallel: see `parallel.ParallelConfig`.
+    parallel: see `parallel.ParallelConfig`. log_to: see `masked.MaskedConfig`.
     spoken, lower: how typed text is made ready, in training and ever after.
     """
 
@@ -88,6 +89,7 @@ class FinetuneConfig(StageConfig):
     compile: Compile = "auto"
     parallel: ParallelConfig = ParallelConfig()
     save_every: int = Field(default=500, gt=0)
+    log_to: LogTo = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -149,6 +151,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         eval_every=per_epoch,
         save_every=config.save_every,
         maximise="exact" if config.select == "best" else None,
+        watch=Watch(config.log_to, draft.runs),
     )
     draft.metrics.update(_summary(outcome, nlu, machine, best=config.select == "best"))
     draft.metrics.update(utterances=len(learned), held_out=len(aside))

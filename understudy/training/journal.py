@@ -1,4 +1,4 @@
-"""What a run writes down of every update and evaluation: `log.jsonl`, one JSON object a line."""
+"""What a run writes down of every update and evaluation: `log.jsonl`, one JSON object a line; the tools of `sinks` are told the same."""
 
 from __future__ import annotations
 
@@ -12,13 +12,29 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from understudy.training.ranks import ranks
+from understudy.training.sinks import Sink, Watch, each
 
 if TYPE_CHECKING:
     from understudy.training.loop import Step
 
-__all__ = ["Journal", "copy_log"]
+__all__ = ["Journal", "copy_log", "figures"]
 
 CLOCK = frozenset({"seconds", "tflops", "mfu", "memory"})  # what differs between equal runs
+
+
+def figures(table: Mapping[str, Any]) -> dict[str, float]:
+    """What a line of `log.jsonl` says, by name: `train/loss`, `valid/loss`, and `train_mlm/de` for its `mlm.de`.
+
+    Languages get a group of their own, for they are many, and because MLflow can keep a name as a file, so that no name may be
+    a folder of another. What is null there (not finite) is left out.
+    """
+    group, values = ("valid", table["valid"]) if "valid" in table else ("train", table)
+    named: dict[str, float] = {}
+    for key, value in values.items():
+        part, dot, language = key.partition(".")
+        if key != "step" and value is not None:
+            named[f"{group}_{part}/{language}" if dot else f"{group}/{key}"] = float(value)
+    return named
 
 
 class Journal:
@@ -28,8 +44,9 @@ class Journal:
     `memory`, the most GB that this process has held so far, on the GPU where there is one.
     """
 
-    def __init__(self, path: Path, *, after: int, peak: float | None = None) -> None:
+    def __init__(self, path: Path, *, after: int, peak: float | None = None, watch: Watch | None = None) -> None:
         self._file, self._peak = None, peak
+        self._sinks: list[Sink] = []
         if not ranks().leads:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,14 +59,19 @@ class Journal:
         fresh = path.with_suffix(".tmp")
         fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         fresh.replace(path)  # a kill in between leaves the old lines
+        if watch is not None and watch.tools:
+            self._sinks = watch.open(path.parent, after=after)
+            for line in kept:  # a tool may have lost what it was told just before a kill; what it has, it leaves out
+                self._tell(json.loads(line))
         self._file = path.open("a", encoding="utf-8")
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        each(self._sinks, lambda sink: sink.close(done=kind is None))
 
     def step(self, step: Step) -> None:
         """One update."""
@@ -73,11 +95,17 @@ class Journal:
         """Anything else, such as an evaluation."""
         if self._file is not None:
             self._file.write(json.dumps(table) + "\n")
+        self._tell(table)
+
+    def _tell(self, table: Mapping[str, Any]) -> None:
+        if values := figures(table):
+            each(self._sinks, lambda sink: sink.line(table["step"], values))
 
     def flush(self) -> None:
         """To the operating system, before a checkpoint says that so much was done."""
         if self._file is not None:
             self._file.flush()
+        each(self._sinks, lambda sink: sink.flush())
 
 
 def copy_log(source: Path, target: Path) -> None:

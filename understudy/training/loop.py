@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ from understudy.training.parallel import whole
 from understudy.training.precision import LossScale
 from understudy.training.ranks import ranks, total
 from understudy.training.schedule import Schedule
+from understudy.training.sinks import Watch
 from understudy.training.tally import Autocast, Metrics, Tally, everywhere
 
 __all__ = ["Convergence", "Outcome", "Step", "steps", "train"]
@@ -174,9 +175,9 @@ def train(
     keep: int = 2,
     until: Convergence | None = None,
     maximise: str | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Train for `steps_total` updates, or until converged; resumes from the newest whole checkpoint in `scratch`.
-
     SIGTERM lets the update under way end, saves, and ends the process with status 143.
 
     Args:
@@ -184,6 +185,7 @@ def train(
         scratch: directory of checkpoints and of `log.jsonl`: one line per update, one per evaluation. All ranks must see it.
         validate: asked every `eval_every` updates and at the end. until: stops by the "loss" that it gives.
         maximise: a metric of `validate`; the weights where it was highest are the ones left in the objective at the end.
+        watch: the tools that are told what stands in `log.jsonl`.
 
     Raises TrainingError where a loss is not finite, OSError where a checkpoint cannot be written.
     """
@@ -191,7 +193,7 @@ def train(
     outcome = _resumed(checkpoints, objective, optimizer, machine, label)
     given = {"autocast": machine.autocast, "scale": machine.scale, "clip": clip, "seed": seed, "languages": languages}
     updates = steps(objective.train(), stream(outcome.steps), optimizer, schedule, start=outcome.steps, **given)  # type: ignore[arg-type]
-    journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=machine.peak)
+    journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=machine.peak, watch=None if outcome.done else watch)
     with progress(label, steps_total) as advance, journal, asked_to_stop() as asked:
         advance(outcome.steps)
         while not outcome.done:
@@ -210,8 +212,7 @@ def train(
                 checkpoints.wait()
                 best.wait()
             if stop and not last:
-                log.warning("%s was asked to stop and has saved update %d; run it again to go on", label, outcome.steps)
-                raise SystemExit(128 + signal.SIGTERM)
+                _leave(label, outcome)
     if maximise is not None and (found := best.newest()) is not None:
         found.load(objective.state_dict())
     return outcome
@@ -232,6 +233,11 @@ def _resumed(
         machine.scale.value, machine.scale.good = found.facts["scale"]
     log.info("%s goes on after update %d", label, found.step)
     return Outcome(**found.facts["outcome"])
+
+
+def _leave(label: str, outcome: Outcome) -> NoReturn:
+    log.warning("%s was asked to stop and has saved update %d; run it again to go on", label, outcome.steps)
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from understudy.training.parallel import Fill, ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
+from understudy.training.sinks import LogTo
 from understudy.training.tally import Metrics, evaluate
 
 __all__ = ["Corpus", "MaskedConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "summary", "validator"]
@@ -53,6 +54,7 @@ class MaskedConfig(StageConfig):
     dropout: in place of the encoder's own, hidden and attention.
     parallel: see `parallel.ParallelConfig`.
     eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
+    log_to: tools that are told of every update, "tensorboard", "wandb", "mlflow"; `log.jsonl` always is.
     """
 
     data: ShardsRef
@@ -74,6 +76,7 @@ class MaskedConfig(StageConfig):
     eval_every: int = Field(default=1000, gt=0)
     eval_tokens: int = Field(default=65536, gt=0)
     save_every: int = Field(default=500, gt=0)
+    log_to: LogTo = ()
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:

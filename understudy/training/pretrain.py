@@ -12,6 +12,7 @@ from understudy.training.masked import Corpus, MaskedConfig, finish, start_model
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import build
 from understudy.training.parallel import in_parts
+from understudy.training.sinks import Watch
 
 __all__ = ["PretrainConfig", "run"]
 
@@ -52,6 +53,7 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         validate=validator(objective, corpus, config, machine),
         eval_every=config.eval_every,
         save_every=config.save_every,
+        watch=Watch(config.log_to, draft.runs),
     )
     draft.metrics.update(summary(outcome, model, machine))
     finish(model, inputs[config.tokenizer], draft, {"log.jsonl": draft.scratch / "log.jsonl"})
