@@ -6,7 +6,9 @@ Each model is trained by the loop itself, `steps`, with AdamW, masked language m
 FLOPs are what the model needs: the vocabulary's products at masked positions only, a backward pass twice a forward pass, nothing
 for what is computed again. They are divided by the median time of an update, everything in it included, and by the rate of a
 product of two large matrices in the same precision, measured right after. (The loop reads the loss and the gradient's norm of each
-update, so its times are the device's.) Batches stand ready on the device; with --feed they are made as in a run, in its time.
+update, so its times are the device's; an update's last part, the optimizer's step, is waited for in the next one.) Batches stand
+ready on the device; with --feed they are made as in a run, in its time. The product is one of ones, which a GPU multiplies faster
+than other numbers, as it draws less power; the rate on random numbers is printed beside it.
 
 --dropout: of hidden states and of attention, or of both apart as HIDDEN/ATTENTION. The variable-length attention kernel has no
 dropout, so with attention dropout another one runs. --checkpointing auto keeps all activations if they fit, else the products of
@@ -41,7 +43,7 @@ from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import ParallelConfig
-from understudy.training.precision import default_device
+from understudy.training.precision import default_device, resolve
 from understudy.training.schedule import ScheduleConfig
 
 # Tokens of one micro-batch: what fits 140 GB beside weights, gradients and states, and fills the device.
@@ -155,13 +157,28 @@ def print_profile(updates: Iterator[Step], machine: Machine, *, count: int = 3) 
         for _ in range(count):
             next(updates)
     rows = found.key_averages()
-    print(rows.table(sort_by=f"self_{machine.device.type}_time_total", row_limit=TOP, max_name_column_width=48))
+    print(
+        rows.table(sort_by="self_device_time_total" if on_gpu else "self_cpu_time_total", row_limit=TOP, max_name_column_width=48)
+    )
     times: dict[str, int] = {row.key: row.count for row in rows}
     launches, waits = (sum(times.get(name, 0) for name in names) / count for names in (LAUNCHES, WAITS))
     reads = times.get("aten::_local_scalar_dense", 0) / count
     print(
         f"in one update: {launches:.0f} kernels launched, {waits:.0f} waits for the device, {reads:.0f} numbers read one by one"
     )
+
+
+def random_rate() -> float:
+    """FLOP/s in products of square matrices of random numbers, in the precision of training."""
+    device = default_device()
+    size, dtype = 8192 if device.type == "cuda" else 512, torch.bfloat16 if resolve("auto", device) == "bf16" else torch.float32
+    left, right = torch.randn(2, size, size, dtype=dtype, device=device)
+    seconds = []
+    for _ in range(20):
+        started = time.perf_counter()
+        (left @ right)[0, 0].item()  # waits for the device
+        seconds.append(time.perf_counter() - started)
+    return float(2 * size**3 / statistics.median(seconds))
 
 
 def forget() -> None:
@@ -236,6 +253,10 @@ def main() -> None:
             claims.append(
                 {"name": f"MFU of {name}, dropout {dropout}", "value": None, "unit": "does not fit", "target": None, "met": None}
             )
+    forget()
+    rate = random_rate() / 1e12
+    print(f"product of random matrices: {rate:,.1f} TFLOP/s")
+    claims.append(claim("product of random matrices", rate, "TFLOP/s"))
     finish("mfu", claims)
 
 

@@ -91,10 +91,12 @@ def padded(data: Sequences, chosen: np.ndarray, model: RobertaPreLayerNormForMas
 
 
 def in_turns(runs: dict[str, Iterator[int]], seconds: float, machine: Machine, warm_up: int) -> dict[str, float]:
-    """Useful tokens a second of each, measured for about `seconds`; one update per turn at the least."""
+    """Useful tokens a second of each, measured for about `seconds`; one update to warm up and one per turn at the least."""
     for updates in runs.values():  # compilation, allocator
-        for _ in range(warm_up):
+        done, until = 0, time.perf_counter() + seconds
+        while not done or (done < warm_up and time.perf_counter() < until):
             next(updates)
+            done += 1
     tokens, spent = dict.fromkeys(runs, 0), dict.fromkeys(runs, 0.0)
     for _ in range(TURNS):
         for name, updates in runs.items():
@@ -120,7 +122,9 @@ def main() -> None:
     parser.add_argument("--text", action="store_true", help="sequences of 512 tokens instead of utterances")
     parser.add_argument("--limit", type=int, default=40_000, help="utterances or rows of text")
     parser.add_argument("--seconds", type=float, default=20.0, help="measured for each, in turns")
-    parser.add_argument("--warm-up", type=int, default=3, help="updates of each before")
+    parser.add_argument(
+        "--warm-up", type=int, default=3, help="updates of each before, fewer where they take longer than --seconds"
+    )
     parser.add_argument("--no-compile", action="store_true")
     a = parser.parse_args()
     kind, make = ("text", public_text) if a.text else ("utterances", utterances)
