@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -109,6 +110,26 @@ def _print_report(report: Artifact) -> None:
 
 
 @app.command()
+def plan(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/paper/teacher-2.3b.toml.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as for run.")] = None,
+    gpus: Annotated[int, typer.Option("--gpus", min=1, help="How many, over all machines.")] = 1,
+    gpu: Annotated[str, typer.Option("--gpu", help="h200, h100, a100-80g, a100-40g, l40s, a10g, l4, v100-32g or t4.")] = "h200",
+    mfu: Annotated[float, typer.Option("--mfu", min=0.01, max=1, help="Share of its arithmetic that is reached.")] = 0.4,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell memory, arithmetic and time of a recipe's encoders on GPUs, before anything runs."""
+    from understudy import planner
+    from understudy import recipe as recipes
+
+    rows = planner.plan(recipes.load(recipe, overrides or []), gpus=gpus, gpu=gpu, mfu=mfu)
+    if as_json:
+        typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
+    else:
+        Console().print(*planner.tables(rows, planner.GPUS[gpu]), sep="\n\n")
+
+
+@app.command()
 def show(path: Annotated[Path, typer.Argument(help="An artifact.")]) -> None:
     """Verify an artifact and print what it says of itself."""
     from understudy import artifact
@@ -166,8 +187,10 @@ def _parser(path: Path) -> _Parser:
 
 def _parse_lines(parser: _Parser, lang: str | None) -> None:
     """One JSON object for each line of stdin; an empty line gives an object without intent, so that lines stay aligned."""
+    from understudy.text.stream import stdin_lines
+
     size = 1 if sys.stdin.isatty() else 64
-    for batch in _batches(_stdin_lines(), size):
+    for batch in _batches(stdin_lines(), size):
         full = [text for text in batch if text.strip()]
         parsed = iter(parser.batch(full, [lang] * len(full)) if full else [])
         for text in batch:
@@ -175,22 +198,8 @@ def _parse_lines(parser: _Parser, lang: str | None) -> None:
             typer.echo(json.dumps(next(parsed).to_dict() if text.strip() else empty, ensure_ascii=False))
 
 
-def _stdin_lines() -> Iterator[str]:
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise DataError("the input is not UTF-8 text", where=f"stdin line {number}") from None
-
-
 def _batches(items: Iterator[str], size: int) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+    while batch := list(islice(items, size)):
         yield batch
 
 
@@ -201,9 +210,9 @@ def spoken(
 ) -> None:
     """Turn written text (stdin, line by line) into spoken form."""
     from understudy.text.spoken import convert
-    from understudy.text.stream import to_stdout
+    from understudy.text.stream import stdin_lines, to_stdout
 
-    to_stdout(convert(_stdin_lines(), lang, both=both))
+    to_stdout(convert(stdin_lines(), lang, both=both))
 
 
 @app.command()

@@ -1,13 +1,22 @@
-"""Lines to the standard output, as fast as they come."""
+"""Lines from the standard input and to the standard output, as fast as they come."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from understudy.errors import DataError
 
-__all__ = ["to_stdout"]
+__all__ = ["stdin_lines", "to_stdout"]
+
+
+def stdin_lines() -> Iterator[str]:
+    """The lines of the standard input without their ends. Raises DataError where one is not UTF-8."""
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise DataError("the input is not UTF-8 text", where=f"stdin line {number}") from None
 
 
 def to_stdout(lines: Iterable[str]) -> None:
