@@ -25,9 +25,10 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from understudy.model.encoder import EncoderConfig, Layout, MaskedLM
 from understudy.model.presets import shape
-from understudy.planner import CPU, Run, memory
+from understudy.planner import CPU
 from understudy.training import parallel
 from understudy.training.batches import MaskedBatch
+from understudy.training.footprint import Run, memory
 from understudy.training.loop import weighted
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.parallel import ParallelConfig, checkpoint_blocks

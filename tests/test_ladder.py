@@ -28,9 +28,9 @@ LADDER = [
     "serving",
     "experiment",
     "study",
-    "planner",
     "stages",
     "recipe",
+    "planner",
     "cli",
 ]
 HEAVY = {"torch", "sentencepiece", "daft", "transformers", "pyarrow", "safetensors", "matplotlib", "jinja2"}

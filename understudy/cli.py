@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,7 +22,7 @@ from understudy.progress import LogHandler
 
 if TYPE_CHECKING:
     from understudy.artifact import Artifact
-    from understudy.interpretation import Interpretation
+    from understudy.interpretation import Parser
     from understudy.recipe import Planned
 
 __all__ = ["app", "main"]
@@ -42,10 +41,6 @@ OutArgument = Annotated[Path, typer.Argument(help="Where the artifact is to stan
 SettingsArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE; inputs are paths of artifacts.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 LangOption = Annotated[str | None, typer.Option("--lang", help="Language of the text, such as de.")]
-
-
-class _Parser(Protocol):
-    def batch(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Interpretation]: ...
 
 
 def main() -> None:
@@ -162,7 +157,11 @@ def parse(
     """Print the intent and slots of utterances."""
     parser = _parser(model)
     if jsonl:
-        _parse_lines(parser, lang)
+        from understudy.interpretation import json_lines
+        from understudy.text.stream import stdin_lines
+
+        for line in json_lines(parser, stdin_lines(), lang, together=1 if sys.stdin.isatty() else 64):
+            typer.echo(line)
         return
     if not texts:
         raise DataError("there is nothing to parse", wanted="TEXT arguments, or --jsonl with one utterance per line on stdin")
@@ -172,7 +171,7 @@ def parse(
         Console().print(marked(interpretation.to_dict()))
 
 
-def _parser(path: Path) -> _Parser:
+def _parser(path: Path) -> Parser:
     from understudy import artifact
 
     opened = artifact.open(path, kind=("runtime", "nlu"))
@@ -183,24 +182,6 @@ def _parser(path: Path) -> _Parser:
     from understudy.model.nlu import Predictor
 
     return Predictor.load(path)
-
-
-def _parse_lines(parser: _Parser, lang: str | None) -> None:
-    """One JSON object for each line of stdin; an empty line gives an object without intent, so that lines stay aligned."""
-    from understudy.text.stream import stdin_lines
-
-    size = 1 if sys.stdin.isatty() else 64
-    for batch in _batches(stdin_lines(), size):
-        full = [text for text in batch if text.strip()]
-        parsed = iter(parser.batch(full, [lang] * len(full)) if full else [])
-        for text in batch:
-            empty: dict[str, Any] = {"text": text, "intent": None, "confidence": 0.0, "domain": None, "slots": []}
-            typer.echo(json.dumps(next(parsed).to_dict() if text.strip() else empty, ensure_ascii=False))
-
-
-def _batches(items: Iterator[str], size: int) -> Iterator[list[str]]:
-    while batch := list(islice(items, size)):
-        yield batch
 
 
 @app.command()

@@ -7,14 +7,26 @@ written here too.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 from understudy.errors import DataError
 
-__all__ = ["OUTSIDE", "Interpretation", "Slot", "annotate", "parse_annotation", "slots_to_tags", "tags_to_slots"]
+__all__ = [
+    "OUTSIDE",
+    "Interpretation",
+    "Parser",
+    "Slot",
+    "annotate",
+    "json_lines",
+    "parse_annotation",
+    "slots_to_tags",
+    "tags_to_slots",
+]
 
 OUTSIDE = "O"
 _BRACKET = re.compile(r"\[\s*([^\[\]:\s][^\[\]:]*?)\s*:\s*([^\[\]]*?)\s*\]")
@@ -125,3 +137,19 @@ def tags_to_slots(
             slots.append(Slot(name, text[start:end], start, end, confidence))
         open_name = name if prefix in ("B", "I") else None
     return tuple(slots)
+
+
+class Parser(Protocol):
+    """What understands utterances: a runtime, or a fine-tuned model before its export."""
+
+    def batch(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Interpretation]: ...
+
+
+def json_lines(parser: Parser, texts: Iterator[str], lang: str | None, *, together: int) -> Iterator[str]:
+    """One JSON object for each text, `together` parsed at a time; an empty text gives one without intent, so that lines stay aligned."""
+    while batch := list(islice(texts, together)):
+        full = [text for text in batch if text.strip()]
+        parsed = iter(parser.batch(full, [lang] * len(full)) if full else [])
+        for text in batch:
+            empty: dict[str, Any] = {"text": text, "intent": None, "confidence": 0.0, "domain": None, "slots": []}
+            yield json.dumps(next(parsed).to_dict() if text.strip() else empty, ensure_ascii=False)

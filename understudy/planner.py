@@ -1,16 +1,4 @@
-"""What the training stages of a recipe will need, before anything runs: memory of each rank, arithmetic, and time.
-
-Memory is reckoned from what the code keeps, and held against torch's memory trackers by `benchmarks/planner.py`. Bytes of a rank
-with T tokens in a micro-batch, s bytes a number in products (2, or 4 in fp32), n ranks that hold the weights between them:
-
-| weights       | 4 P / n held; the root (embeddings, head) whole in fp32; blocks gathered in s: two at a time, or all        |
-| gradients     | 4 P / n                                                                                                     |
-| optimizer     | 8 P / n                                                                                                     |
-| activations   | per token and block 8 D + 6 s D + 2 s F; "selective" 4 D + 6 s D + s F; "block" 4 D; dropout's masks        |
-| vocabulary    | V D (4 of the gradient, 4 + s of a chunk's share of it, s of a copy of the weights), and a chunk of logits  |
-
-Blocks that are compiled keep less, so this is the most. P parameters, D width, F feed-forward width, V vocabulary, L longest.
-"""
+"""What the training stages of a recipe will need, before anything runs: memory of each rank, arithmetic, and time."""
 
 from __future__ import annotations
 
@@ -33,22 +21,12 @@ from understudy.recipe import Recipe
 from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.train import TokenizerConfig
 from understudy.training.distill import DistillConfig
-from understudy.training.losses import CHUNK_ELEMENTS, CHUNK_ELEMENTS_CUDA
+from understudy.training.footprint import Device, Memory, Run, memory
 from understudy.training.masked import MaskedConfig
-from understudy.training.parallel import ParallelConfig
 
-__all__ = ["CPU", "GPUS", "Device", "Memory", "Planned", "Run", "memory", "plan", "tables"]
+__all__ = ["CPU", "GPUS", "Planned", "plan", "tables"]
 
 UTTERANCE = 16  # tokens of a row that is not packed, with <s> and </s>
-
-
-@dataclass(frozen=True)
-class Device:
-    """Bytes of memory and FLOP/s in bf16 products, as the maker prints them (dense, without sparsity)."""
-
-    memory: float
-    flops: float
-    gpu: bool = True
 
 
 GPUS: Final[Mapping[str, Device]] = {
@@ -63,110 +41,6 @@ GPUS: Final[Mapping[str, Device]] = {
     "t4": Device(16e9, 65e12),  # the same
 }
 CPU = Device(math.inf, 0.0, gpu=False)
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a model is trained. tokens: of one rank's micro-batch. length: of a sequence. low: products in bf16 or fp16."""
-
-    tokens: int
-    length: int
-    masked: int
-    world: int
-    parallel: ParallelConfig
-    low: bool = True
-    optimizer: str = "adam"
-    accumulate: int = 1
-    teacher: EncoderConfig | None = None
-    matched: int = 0  # hidden layers that are compared
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of one rank. `peak` is less than the sum: not all are needed at once."""
-
-    weights: float
-    gradients: float
-    optimizer: float
-    activations: float
-    vocabulary: float
-    peak: float
-
-
-def memory(model: EncoderConfig, run: Run, device: Device) -> Memory:
-    """The most that a rank will hold on its device in an update."""
-    parallel, s = run.parallel, 2 if run.low else 4
-    n = 1 if parallel.shard == "none" else run.world // parallel.replicas
-    P, D, V = model.parameters_total, model.hidden, model.vocab_size
-    block = model.body_parameters / model.layers + 9 * D + model.ffn
-    root = P - model.layers * block
-    held, grads, states = (0.0,) * 3 if parallel.offload else (4 * P / n, 4 * P / n, 8 * P / n)
-    if run.world > 1:
-        gathered = 4 * root + s * block * (2 if parallel.shard == "full" else model.layers + 1)
-    else:
-        gathered = s * (model.body_parameters + D * D) if run.low else 0  # autocast's copies
-    beside = _listened(run, device, s, n)
-    kept = _activations(model, run, device, s)
-    again = _per_token(model, run, device, s, "none") * run.tokens if parallel.checkpointing == "block" else 0
-    vocabulary = _vocabulary(model, run, device, s)
-    listening = held + gathered + states + beside + kept + max(vocabulary, again) + (grads if run.accumulate > 1 else 0)
-    learning = held + states + grads + beside + 8 * V * D + (8 * root if run.world > 1 else 0)
-    updating = held + states + grads + beside + {"lamb": 12 * P / n, "muon": 8 * P / n}.get(run.optimizer, 0)
-    return Memory(held + gathered + beside, grads, states, kept, vocabulary, max(listening, learning, updating))
-
-
-def _per_token(model: EncoderConfig, run: Run, device: Device, s: int, checkpointing: str) -> float:
-    """Bytes that a block keeps of each token for its backward pass."""
-    D, F, H = model.hidden, model.ffn, model.heads
-    if checkpointing == "block":
-        return 4 * D
-    dropout, attention_dropout = model.dropout > 0, model.attention_dropout > 0
-    # One look at every other token: kept by the kernels that do attention in one go as a sum per head only.
-    cells = H * run.length
-    if device.gpu:
-        attention = 4.0 * H
-    elif run.low or attention_dropout:
-        attention = cells * s * (3 if attention_dropout and checkpointing == "none" else 1)
-    else:
-        attention = 4.0 * H
-    if checkpointing == "selective":
-        return 4 * D + 6 * s * D + s * F + attention
-    masks = 2 * D * (1 if device.gpu else s) if dropout else 0
-    return 8 * D + 6 * s * D + 2 * s * F + masks + attention
-
-
-def _activations(model: EncoderConfig, run: Run, device: Device, s: int) -> float:
-    """What the whole forward pass keeps, its embeddings and final norm with it."""
-    blocks = model.layers * _per_token(model, run, device, s, run.parallel.checkpointing)
-    return run.tokens * (blocks + 16 * model.hidden + 4 * run.matched * model.hidden)
-
-
-def _vocabulary(model: EncoderConfig, run: Run, device: Device, s: int) -> float:
-    """What the loss needs of its own at the most: the gradient of the decoder, and a chunk of logits."""
-    if not run.masked:
-        return 0.0
-    V, D = model.vocab_size, model.hidden
-    chunk = min(run.masked, max(32, (CHUNK_ELEMENTS_CUDA if device.gpu else CHUNK_ELEMENTS) // V))
-    copies = (s if run.low else 0) + (4 + s if run.low else 4) + (4 if run.masked > chunk else 0)
-    logits = chunk * V * (4 + (2 * s if run.low else 4))
-    if run.teacher is not None:
-        copies += s * run.teacher.hidden / D if run.low else 0
-        logits += chunk * V * (s + 12)
-    return V * D * copies + logits + 12 * run.masked * D
-
-
-def _listened(run: Run, device: Device, s: int, n: int) -> float:
-    """The teacher's weights, and what its forward pass leaves behind."""
-    if (teacher := run.teacher) is None:
-        return 0.0
-    P, block = teacher.parameters_total, teacher.body_parameters / teacher.layers
-    root = P - teacher.body_parameters
-    held = 0 if run.parallel.offload else 4 * P / n
-    if run.world == 1:
-        gathered: float = s * teacher.body_parameters if run.low else 0
-    else:
-        gathered = 4 * root + s * block * (2 if run.parallel.shard == "full" else teacher.layers)
-    return held + gathered + 4 * run.tokens * run.matched * teacher.hidden
 
 
 @dataclass(frozen=True)

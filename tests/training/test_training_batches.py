@@ -19,6 +19,7 @@ from understudy.training.batches import (
     LabelledSequences,
     MaskedSequences,
     Pieces,
+    ahead,
     batches,
     one_epoch,
 )
@@ -185,3 +186,15 @@ def test_ranks_share_an_update_and_all_have_as_many_parts() -> None:
         assert len({len(parts) for parts in mine}) == 1
         busy = [part for parts in mine for part in parts if not part.idle]
         assert torch.cat([part.ids_T for part in busy]).tolist() == whole.ids_T.tolist()
+
+
+def test_batches_made_ahead_are_the_same_and_end() -> None:
+    assert list(ahead(iter(range(7)))) == list(range(7))
+    assert list(ahead(iter(()))) == []
+
+
+def test_an_error_in_making_a_batch_comes_where_the_batch_would() -> None:
+    made = ahead(1 // (2 - n) for n in range(4))
+    assert [next(made), next(made)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(made)

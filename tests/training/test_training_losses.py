@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from understudy.training import losses
 from understudy.training.losses import Decoder, label_cross_entropy, masked_cross_entropy, mixed_cross_entropy, soft_cross_entropy
 
 M, D, E, V = 7, 5, 3, 11
@@ -32,6 +33,11 @@ def test_even_logits_over_two_words_cost_the_logarithm_of_two() -> None:
     loss, count = masked_cross_entropy(torch.zeros(3, 4), torch.ones(2, 4), torch.zeros(2), torch.tensor([0, 1, 1]))
     assert count == 3
     assert loss.item() == pytest.approx(3 * math.log(2))
+
+
+@pytest.fixture(params=[losses.TILE, 4], ids=["one tile", "tiles of four"], autouse=True)
+def _tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "TILE", request.param)
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)

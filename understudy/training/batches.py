@@ -10,7 +10,9 @@ over them, here or on several machines.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, TypeVar
 
@@ -30,6 +32,7 @@ __all__ = [
     "MaskedBatch",
     "MaskedSequences",
     "Pieces",
+    "ahead",
     "batches",
     "one_epoch",
 ]
@@ -37,6 +40,7 @@ __all__ = [
 WINDOW_BATCHES = 64  # how many batches' worth of sequences are sorted by length together
 BOS, EOS = 0, 2
 B = TypeVar("B", bound="Batch")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +243,19 @@ def batches(
                 yield tuple(made)
             number += 1
         epoch += 1
+
+
+def ahead(made: Iterator[T], count: int = 2) -> Iterator[T]:
+    """The same items, of which up to `count` are made in a thread before they are asked for."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
+        waiting = deque(thread.submit(next, made) for _ in range(count))
+        while True:
+            try:
+                item = waiting.popleft().result()
+            except StopIteration:
+                return
+            waiting.append(thread.submit(next, made))
+            yield item
 
 
 def _parts(indices: Ints, lengths: Ints, parts: int) -> list[Ints]:

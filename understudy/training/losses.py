@@ -20,6 +20,8 @@ from torch.autograd.function import once_differentiable
 __all__ = ["Decoder", "Mixed", "Part", "label_cross_entropy", "masked_cross_entropy", "mixed_cross_entropy", "soft_cross_entropy"]
 
 CHUNK_ELEMENTS = 1 << 22  # logits alive at once: 16 MB in fp32, about what stays in a last-level cache
+LEAST_CHUNK = 256  # positions, so that a product is worth the reading of all weights; 150 MB of logits at 150,000 words
+TILE = 8192  # rows of the weights' gradient at a time
 CHUNK_ELEMENTS_CUDA = 1 << 27
 
 
@@ -105,7 +107,7 @@ def mixed_cross_entropy(
     """
     if chunk is None:
         elements = CHUNK_ELEMENTS_CUDA if student.features_MD.is_cuda else CHUNK_ELEMENTS
-        chunk = max(32, elements // student.bias_V.shape[0])
+        chunk = max(LEAST_CHUNK, elements // student.bias_V.shape[0])
     settings = _Settings(hard_weight, soft_weight, temperature, chunk, torch.is_grad_enabled())
     frozen = tuple(t.detach() for t in teacher) if teacher is not None else (None, None, None)
     total, hard_M, soft_M = _Vocabulary.apply(*student, *frozen, targets_M, settings)  # type: ignore[no-untyped-call]
@@ -176,22 +178,30 @@ class _Gradients:
     """Gradients of features, weight and bias, gathered chunk by chunk; sums over chunks are `wide`."""
 
     def __init__(self, features_MD: Tensor, weight_VD: Tensor, wide: torch.dtype) -> None:
-        self._features_MD, self._weight_VD, self._wide = features_MD, weight_VD, wide
+        self._features_MD, self._weight_VD = features_MD, weight_VD
         self._of_features: list[Tensor] = []
         self._of_weight_VD: Tensor | None = None
-        self._of_bias_V: Tensor | None = None
+        self._of_bias_V = weight_VD.new_zeros(len(weight_VD), dtype=wide)
+        # On a CPU a product the size of the weights for every chunk would be fresh pages each time; rows of it fit a cache.
+        self._rows = len(weight_VD) if weight_VD.is_cuda else min(len(weight_VD), TILE)
+        self._wide = wide
 
     def add(self, at: slice, grad_CV: Tensor) -> None:
-        narrow_CV = grad_CV.to(self._features_MD.dtype)
+        narrow_CV, features_CD = grad_CV.to(self._features_MD.dtype), self._features_MD[at]
         self._of_features.append(narrow_CV @ self._weight_VD)
-        weight_VD, bias_V = (narrow_CV.T @ self._features_MD[at]).to(self._wide), grad_CV.sum(0)
-        first = self._of_weight_VD is None or self._of_bias_V is None
-        self._of_weight_VD = weight_VD if first else self._of_weight_VD.add_(weight_VD)  # type: ignore[union-attr]
-        self._of_bias_V = bias_V if first else self._of_bias_V.add_(bias_V)  # type: ignore[union-attr]
+        self._of_bias_V.add_(grad_CV.sum(0))
+        if self._of_weight_VD is None:
+            if self._rows == len(self._weight_VD):
+                self._of_weight_VD = (narrow_CV.T @ features_CD).to(self._wide)
+                return
+            self._of_weight_VD = torch.zeros_like(self._weight_VD, dtype=self._wide)
+        for first in range(0, len(self._weight_VD), self._rows):
+            rows = slice(first, first + self._rows)
+            self._of_weight_VD[rows].add_(narrow_CV[:, rows].T @ features_CD)
 
     def of(self, inputs: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         """In the precision of the inputs; zeros where there was no position at all."""
-        if self._of_weight_VD is None or self._of_bias_V is None:
+        if self._of_weight_VD is None:
             return tuple(torch.zeros_like(t) for t in inputs)
         found = torch.cat(self._of_features), self._of_weight_VD, self._of_bias_V
         return tuple(g.to(t.dtype) for g, t in zip(found, inputs, strict=True))

@@ -22,7 +22,7 @@ from understudy.model.encoder import Attention, EncoderConfig, MaskedLM, initial
 from understudy.model.folder import fill_named, load_encoder, read_config, read_weights, save_encoder
 from understudy.model.presets import Shape, shape
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, batches, one_epoch
+from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, ahead, batches, one_epoch
 from understudy.training.journal import copy_log
 from understudy.training.loop import Outcome
 from understudy.training.machine import Machine
@@ -127,7 +127,7 @@ class Corpus:
                 world=here.world,
                 start=start,
             )
-            return (tuple(part.to(self.device) for part in parts) for parts in made)
+            return ahead(tuple(part.to(self.device) for part in parts) for parts in made)
 
         return following
 
