@@ -45,7 +45,7 @@ CPU = Device(math.inf, 0.0, gpu=False)
 
 @dataclass(frozen=True)
 class Planned:
-    """One run of a stage. tokens: of an update over all ranks. flops: of all updates. None where it cannot be told."""
+    """One run of a stage. tokens: of an update over all ranks; tokens_per_rank: of a micro-batch. flops: of all updates. None where it cannot be told."""
 
     stage: str
     teacher: str | None
@@ -54,6 +54,7 @@ class Planned:
     fits: bool
     updates: int
     tokens: int
+    tokens_per_rank: int
     flops: float
     tokens_per_s: float
     hours: float
@@ -133,6 +134,7 @@ def _planned(name: str, recipe: Recipe, config: MaskedConfig, turn: _Turn, gpus:
         needed.peak <= device.memory,
         turn.steps,
         config.batch_tokens,
+        tokens,
         flops * turn.steps,
         config.batch_tokens / seconds,
         turn.steps * seconds / 3600,
@@ -173,7 +175,7 @@ def tables(planned: Sequence[Planned], device: Device) -> list[Table]:
     parts, work = (Table(box=None, pad_edge=False, header_style="bold") for _ in range(2))
     for shown, columns in (
         (parts, ("GB of a rank", "weights", "grads", "optimizer", "activations", "vocabulary", "peak", "fits")),
-        (work, ("all ranks", "parameters", "updates", "FLOPs", "tokens/s", "hours")),
+        (work, ("all ranks", "parameters", "updates", "tokens/rank", "FLOPs", "tokens/s", "hours")),
     ):
         shown.add_column(columns[0], no_wrap=True)
         for column in columns[1:]:
@@ -183,5 +185,13 @@ def tables(planned: Sequence[Planned], device: Device) -> list[Table]:
         gigabytes = [f"{value / 1e9:.1f}" for value in asdict(row.memory).values()]
         parts.add_row(name, *gigabytes, "yes" if row.fits else f"[red]no: {device.memory / 1e9:.0f}[/red]")
         millions = f"{row.model.parameters_total / 1e6:,.1f}M"
-        work.add_row(name, millions, f"{row.updates:,}", f"{row.flops:.1e}", f"{row.tokens_per_s:,.0f}", f"{row.hours:,.1f}")
+        work.add_row(
+            name,
+            millions,
+            f"{row.updates:,}",
+            f"{row.tokens_per_rank:,}",
+            f"{row.flops:.1e}",
+            f"{row.tokens_per_s:,.0f}",
+            f"{row.hours:,.1f}",
+        )
     return [parts, work]
