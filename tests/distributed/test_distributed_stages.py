@@ -106,6 +106,13 @@ def test_a_frozen_encoder_stays_and_muon_turns_whole_matrices_on_two_processes(
     same(tmp_path / "one", tmp_path / "two")
 
 
+def test_lamb_measures_whole_weights_on_two_processes(workers: Workers, world: World, teacher: Artifact, tmp_path: Path) -> None:
+    lamb = {"optimizer": {"name": "lamb", "lr": 0.01, "betas": [0.9, 0.999]}, "steps": 4}
+    workers.run(1, **job("pretrain", world, teacher, tmp_path / "one", **lamb))
+    workers.run(2, **job("pretrain", world, teacher, tmp_path / "two", **lamb, parallel={"shard": "full"}))
+    same(tmp_path / "one", tmp_path / "two")
+
+
 def test_four_processes_in_two_replicas_learn_what_one_learns(
     workers: Workers, world: World, teacher: Artifact, alone: dict[str, Path], tmp_path: Path
 ) -> None:

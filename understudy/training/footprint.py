@@ -82,7 +82,7 @@ def memory(model: EncoderConfig, run: Run, device: Device) -> Memory:
     turning = max(vocabulary, 4 * V * D * bool(run.masked) + again * run.tokens)
     listening = held + gathered + states + beside + kept + turning + (grads if run.accumulate > 1 else 0)
     learning = held + states + grads + beside + 8 * V * D + (8 * root if run.world > 1 else 0)
-    updating = held + states + grads + beside + {"lamb": 12 * P / n, "muon": 8 * P / n}.get(run.optimizer, 0)
+    updating = held + states + grads + beside + {"lamb": 4 * P / n, "muon": 8 * P / n}.get(run.optimizer, 0)
     return Memory(held + gathered + beside, grads, states, kept, vocabulary, max(listening, learning, updating))
 
 

@@ -92,25 +92,15 @@ class Lamb(torch.optim.Optimizer):
             weights = [w for w in group["params"] if w.grad is not None]
             if not weights:
                 continue
-            grads = [w.grad for w in weights]
-            states = [_adam_state(self.state[w], w) for w in weights]
-            means, squares = [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states]
-            torch._foreach_add_([s["step"] for s in states], 1.0)
-            step = float(states[0]["step"])
-            beta1, beta2 = group["betas"]
-            torch._foreach_lerp_(means, grads, 1 - beta1)
-            torch._foreach_mul_(squares, beta2)
-            torch._foreach_addcmul_(squares, grads, grads, 1 - beta2)
-            below = torch._foreach_div(squares, 1 - beta2**step)
-            torch._foreach_sqrt_(below)
-            torch._foreach_add_(below, group["eps"])
-            updates = list(torch._foreach_div(torch._foreach_div(means, 1 - beta1**step), below))
+            # From zero, at a rate of one and without decay, Adam's fused kernel leaves its direction, negated, in one pass.
+            updates = [torch.zeros_like(w) for w in weights]
+            _adam(updates, weights, [_adam_state(self.state[w], w) for w in weights], {**group, "lr": 1.0, "weight_decay": 0.0})
             if group["weight_decay"]:
-                torch._foreach_add_(updates, weights, alpha=group["weight_decay"])
+                torch._foreach_add_(updates, weights, alpha=-group["weight_decay"])
                 sizes, lengths = torch._foreach_norm(weights), torch._foreach_norm(updates)
                 ratios = [torch.where((w > 0) & (u > 0), w / u, 1.0) for w, u in zip(sizes, lengths, strict=True)]
                 torch._foreach_mul_(updates, ratios)
-            torch._foreach_add_(weights, updates, alpha=-group["lr"])
+            torch._foreach_add_(weights, updates, alpha=group["lr"])
 
 
 class Muon(torch.optim.Optimizer):
@@ -140,7 +130,7 @@ class Muon(torch.optim.Optimizer):
             if group["orthogonal"]:
                 self._orthogonal(group, weights)
             elif weights:
-                self._adam(group, weights)
+                _adam(weights, weights, [_adam_state(self.state[w], w) for w in weights], group)
 
     def _orthogonal(self, group: Mapping[str, Any], weights: list[Tensor]) -> None:
         for weight in weights:
@@ -155,25 +145,6 @@ class Muon(torch.optim.Optimizer):
             update = torch.cat([orthogonalise(p) * math.sqrt(max(1.0, p.shape[0] / p.shape[1])) for p in parts])
             weight.mul_(1 - group["lr"] * group["weight_decay"])
             weight.add_(update, alpha=-group["lr"])
-
-    def _adam(self, group: Mapping[str, Any], weights: list[Tensor]) -> None:
-        states = [_adam_state(self.state[w], w) for w in weights]
-        adamw(
-            weights,
-            [w.grad for w in weights if w.grad is not None],
-            [s["exp_avg"] for s in states],
-            [s["exp_avg_sq"] for s in states],
-            [],
-            [s["step"] for s in states],
-            fused=True,
-            amsgrad=False,
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            maximize=False,
-        )
 
 
 def orthogonalise(matrix: Tensor, *, iterations: int = 5) -> Tensor:
@@ -197,3 +168,23 @@ def _adam_state(state: dict[str, Any], weight: Tensor) -> dict[str, Any]:
         state["step"] = torch.zeros((), dtype=torch.float32, device=weight.device if weight.is_cuda else None)
         state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
     return state
+
+
+def _adam(moved: list[Tensor], weights: list[Tensor], states: list[dict[str, Any]], group: Mapping[str, Any]) -> None:
+    """Move tensors as AdamW would by the gradients of `weights`, in one pass over both and the states."""
+    adamw(
+        moved,
+        [w.grad for w in weights if w.grad is not None],
+        [s["exp_avg"] for s in states],
+        [s["exp_avg_sq"] for s in states],
+        [],
+        [s["step"] for s in states],
+        fused=True,
+        amsgrad=False,
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        lr=group["lr"],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        maximize=False,
+    )
