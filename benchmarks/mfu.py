@@ -7,8 +7,7 @@ FLOPs are what the model needs: the vocabulary's products at masked positions on
 for what is computed again. They are divided by the median time of an update, everything in it included, and by the rate of a
 product of two large matrices in the same precision, measured right after. (The loop reads the loss and the gradient's norm of each
 update, so its times are the device's; an update's last part, the optimizer's step, is waited for in the next one.) Batches stand
-ready on the device; with --feed they are made as in a run, in its time. The product is one of ones, which a GPU multiplies faster
-than other numbers, as it draws less power; the rate on random numbers is printed beside it.
+ready on the device; with --feed they are made as in a run, in its time.
 
 --dropout: of hidden states and of attention, or of both apart as HIDDEN/ATTENTION. The variable-length attention kernel has no
 dropout, so with attention dropout another one runs. --checkpointing auto keeps all activations if they fit, else the products of
@@ -43,7 +42,7 @@ from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import ParallelConfig
-from understudy.training.precision import default_device, resolve
+from understudy.training.precision import default_device
 from understudy.training.schedule import ScheduleConfig
 
 # Tokens of one micro-batch: what fits 140 GB beside weights, gradients and states, and fills the device.
@@ -168,19 +167,6 @@ def print_profile(updates: Iterator[Step], machine: Machine, *, count: int = 3) 
     )
 
 
-def random_rate() -> float:
-    """FLOP/s in products of square matrices of random numbers, in the precision of training."""
-    device = default_device()
-    size, dtype = 8192 if device.type == "cuda" else 512, torch.bfloat16 if resolve("auto", device) == "bf16" else torch.float32
-    left, right = torch.randn(2, size, size, dtype=dtype, device=device)
-    seconds = []
-    for _ in range(20):
-        started = time.perf_counter()
-        (left @ right)[0, 0].item()  # waits for the device
-        seconds.append(time.perf_counter() - started)
-    return float(2 * size**3 / statistics.median(seconds))
-
-
 def forget() -> None:
     """Give back what the model before left: memory, and compiled blocks, whose number is limited."""
     gc.collect()
@@ -254,9 +240,6 @@ def main() -> None:
                 {"name": f"MFU of {name}, dropout {dropout}", "value": None, "unit": "does not fit", "target": None, "met": None}
             )
     forget()
-    rate = random_rate() / 1e12
-    print(f"product of random matrices: {rate:,.1f} TFLOP/s")
-    claims.append(claim("product of random matrices", rate, "TFLOP/s"))
     finish("mfu", claims)
 
 
