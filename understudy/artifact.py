@@ -21,7 +21,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -230,7 +230,7 @@ def writing(
         with atomic.locked(path):
             with atomic.replacing(path) as temporary:
                 _prepare(scratch, mark)
-                draft = Draft(temporary, scratch, _runs(path))
+                draft = Draft(temporary, scratch, path.parent / ".runs" / path.name)
                 yield draft
                 manifest = Manifest(
                     kind=kind,
@@ -265,15 +265,11 @@ def writing(
 def following(path: Path | str) -> Draft:
     """What the other processes of a stage hold while one is `writing`: the same scratch directory, and nothing to write to."""
     path = Path(path).absolute()
-    return Draft(_scratch(path), _scratch(path), _runs(path))
+    return Draft(_scratch(path), _scratch(path), path.parent / ".runs" / path.name)
 
 
 def _scratch(path: Path) -> Path:
     return path.parent / f".{path.name}.scratch"
-
-
-def _runs(path: Path) -> Path:
-    return path.parent / ".runs" / path.name
 
 
 def _prepare(scratch: Path, mark: str) -> None:
@@ -298,8 +294,6 @@ def _sha256(path: Path) -> str:
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in ("understudy", "torch", "numpy", "tokenizers", "onnxruntime"):
-        try:
+        with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return found
