@@ -82,7 +82,7 @@ def work_ours(text: Path, out: Path) -> None:
 def work_theirs(text: Path, out: Path) -> None:
     """The same rows with `datasets`."""
     import datasets
-    import numpy as np
+    import pyarrow.compute as pc
 
     from understudy.corpus.sampling import copies, is_spoken, normal, normal_key, sampled_counts
     from understudy.text.spoken import spoken
@@ -108,11 +108,13 @@ def work_theirs(text: Path, out: Path) -> None:
 
     rows = datasets.load_dataset("json", data_files=str(text), split="train", cache_dir=str(out / "cache"))
     rows = rows.map(read, batched=True, num_proc=CORES)
-    rows = rows.filter(lambda whole: whole, batched=True, input_columns=["whole"], num_proc=CORES)
-    langs, keys_of_all = (np.asarray(rows.with_format("numpy")[name][:]) for name in ("lang", "key"))
-    of_lang = {str(lang): keys_of_all[langs == lang] for lang in np.unique(langs)}
-    bounds = {lang: min(0.01, 2000 / len(keys)) for lang, keys in of_lang.items()}
-    rates = sampled_counts({lang: int((keys >= bounds[lang]).sum()) for lang, keys in sorted(of_lang.items())}, alpha=0.5)
+    if not pc.all(rows.data["whole"]).as_py():
+        rows = rows.filter(lambda whole: whole, batched=True, input_columns=["whole"], num_proc=CORES).flatten_indices()
+    langs, keys = rows.data["lang"], rows.data["key"]  # memory-mapped
+    of_lang = {str(lang): keys.filter(pc.equal(langs, lang)).to_numpy() for lang in langs.unique()}
+    bounds = {lang: min(0.01, 2000 / len(found)) for lang, found in of_lang.items()}
+    kept = {lang: int((found >= bounds[lang]).sum()) for lang, found in sorted(of_lang.items())}
+    rates = sampled_counts(kept, alpha=0.5)
     rows = rows.map(choose, batched=True, with_indices=True, num_proc=CORES)
     train = rows.filter(lambda held, n: [not h and m > 0 for h, m in zip(held, n, strict=True)], batched=True,
                         input_columns=["held", "count"], num_proc=CORES)  # fmt: skip
