@@ -1,6 +1,6 @@
 """How a run is laid over devices, applied to an objective from outside, in one written order:
 
-    activation checkpointing -> compilation of each block -> sharding -> weights
+    float8 -> activation checkpointing -> compilation of each block -> sharding -> weights
 
 Sharding is FSDP2 (`fully_shard`, after ZeRO, Rajbhandari et al. 2020): each rank holds a part of every weight, gradient and
 optimizer state, and learns from its own part of every update's batch.
@@ -48,6 +48,7 @@ KEPT = {
     torch.ops.aten.mm.default,
     torch.ops.aten.addmm.default,
     torch.ops.aten.bmm.default,
+    torch.ops.aten._scaled_mm.default,  # what a product in float8 becomes once compiled
     torch.ops.aten._scaled_dot_product_flash_attention.default,
     torch.ops.aten._scaled_dot_product_efficient_attention.default,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
