@@ -26,7 +26,7 @@ def use_float8(stacks: Sequence[nn.ModuleList], precision: Number, device: torch
     before blocks are checkpointed, compiled and sharded.
 
     Args:
-        emulate: round to float8 and multiply in fp32, on any device. For tests: it is slower than bf16.
+        emulate: round to float8 and multiply in fp32, on any device. For tests: nothing gets faster by it.
 
     Raises RecipeError where the device cannot, the precision is not bf16, a width is no multiple of 16, or torchao is missing.
     """
@@ -45,7 +45,7 @@ def use_float8(stacks: Sequence[nn.ModuleList], precision: Number, device: torch
     except ImportError as error:
         install = "pip install 'understudy[float8]'"
         raise RecipeError("torchao cannot be used", where="float8", got=error, wanted="the package", hint=install) from None
-    # Weights' gradients are sums over tokens, whose number is never round.
+    # Gradients of weights are sums over tokens, whose number need not be a multiple of 16: padded by zeros.
     config = ao.Float8LinearConfig(emulate=emulate, pad_inner_dim=True)
     for stack in stacks:
         ao.convert_to_float8_training(stack, config=config)
