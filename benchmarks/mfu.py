@@ -1,6 +1,7 @@
 """The share of a GPU's arithmetic that training uses (MFU), for the paper's shapes at a 150,000 vocabulary.
 
-    python benchmarks/mfu.py [--models NAME ...] [--dropout 0 0.1 0.1/0] [--checkpointing auto] [--steps 10] [--profile NAME]
+    python benchmarks/mfu.py [--models NAME ...] [--dropout 0 0.1 0.1/0] [--checkpointing auto] [--float8] [--steps 10]
+        [--profile NAME]
 
 Each model is trained by the loop itself, `steps`, with AdamW, masked language modelling of 15 % and sequences of 512 random ids.
 FLOPs are what the model needs: the vocabulary's products at masked positions only, a backward pass twice a forward pass, nothing
@@ -12,7 +13,8 @@ ready on the device; with --feed they are made as in a run, in its time.
 --dropout: of hidden states and of attention, or of both apart as HIDDEN/ATTENTION. The variable-length attention kernel has no
 dropout, so with attention dropout another one runs. --checkpointing auto keeps all activations if they fit, else the products of
 matrices only ("selective"), else each block's input ("block"). teacher-9.3b gets as many layers as fit. What does not fit is
-reported, and the next model tried. Without a GPU a model of two layers shows that all of this works; its share is no claim.
+reported, and the next model tried. --float8 measures each setting with blocks in float8 as well, as a share of the same rate in
+bf16. Without a GPU a model of two layers shows that all of this works; its share is no claim.
 """
 
 from __future__ import annotations
@@ -67,12 +69,14 @@ class Setting:
     accumulate: int
     checkpointing: Checkpointing
     feed: bool
+    float8: bool
 
     @property
     def label(self) -> str:
         c = self.config
         return (
             f"{self.name}, {c.layers} layers, dropout {c.dropout:g}/{c.attention_dropout:g}, checkpointing {self.checkpointing}"
+            f"{', float8' if self.float8 else ''}"
         )
 
 
@@ -101,7 +105,7 @@ def prepare(setting: Setting) -> tuple[MaskedLanguageModelling, Machine]:
     generator = torch.Generator(default_device()).manual_seed(0)
     fills = [lambda put: initialise(objective.model, generator=generator, put=put)]
     parallel = ParallelConfig(checkpointing=setting.checkpointing)
-    return objective, Machine.prepare(objective, "auto", "auto", parallel, fills=fills)
+    return objective, Machine.prepare(objective, "auto", "auto", parallel, fills=fills, float8=setting.float8)
 
 
 def stream(setting: Setting, device: torch.device) -> Iterator[tuple[MaskedBatch, ...]]:
@@ -183,7 +187,7 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def settings(a: argparse.Namespace, name: str, dropout: str) -> Iterator[Setting]:
+def settings(a: argparse.Namespace, name: str, dropout: str, float8: bool) -> Iterator[Setting]:
     """The ways to train a model, in the order in which they are tried."""
     hidden, _, attention = dropout.partition("/")
     table: dict[str, Any] = {"preset": name, "dropout": float(hidden), "attention_dropout": float(attention or hidden)}
@@ -193,7 +197,7 @@ def settings(a: argparse.Namespace, name: str, dropout: str) -> Iterator[Setting
     memory = torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else None
     for mode, layers in attempts(config, a.checkpointing, memory):
         tokens = a.batch_tokens or MODELS.get(name, 65536)
-        yield Setting(name, config.model_copy(update={"layers": layers}), tokens, a.accumulate, mode, a.feed)
+        yield Setting(name, config.model_copy(update={"layers": layers}), tokens, a.accumulate, mode, a.feed, float8)
 
 
 def arguments() -> argparse.Namespace:
@@ -207,6 +211,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, default=None if on_gpu else 2, help="in place of the model's own")
     parser.add_argument("--width", type=int, default=None if on_gpu else 128, help="in place of the model's own")
     parser.add_argument("--checkpointing", choices=["auto", *MODES], default="auto")
+    parser.add_argument("--float8", action="store_true", help="also with blocks in float8; needs a GPU from Ada or Hopper on")
     parser.add_argument("--feed", action="store_true", help="make batches in the time of the update, as a run does")
     parser.add_argument("--warm-up", type=int, default=5 if on_gpu else 1)
     parser.add_argument("--steps", type=int, default=10 if on_gpu else 3)
@@ -217,8 +222,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     a = arguments()
     claims: list[dict[str, object]] = []
-    for name, dropout in itertools.product(a.models, a.dropout):
-        for setting in settings(a, name, dropout):
+    # float8 first: where it cannot be had, that is said before anything is measured.
+    for name, dropout, float8 in itertools.product(a.models, a.dropout, (True, False) if a.float8 else (False,)):
+        for setting in settings(a, name, dropout, float8):
             profiled = a.profile == name and dropout == a.dropout[0]
             found = measure(setting, warm_up=a.warm_up, count=a.steps, profiled=profiled)
             if found is not None:
@@ -229,16 +235,15 @@ def main() -> None:
                     flush=True,
                 )
                 whole = setting.config.layers == shape(name, a.vocab).layers and torch.cuda.is_available()
-                wanted = WANTED.get(name) if whole else None
+                wanted = WANTED.get(name) if whole and not float8 else None
                 claims.append(claim(f"MFU of {setting.label}", found["mfu"], "of the matrix rate", wanted))
                 claims.append(claim(f"tokens of {setting.label}", found["tokens"], "tokens/s"))
                 claims.append(claim(f"memory of {setting.label}", found["memory"], "GB"))
                 break
             print(f"{setting.label}: does not fit", flush=True)
         else:
-            claims.append(
-                {"name": f"MFU of {name}, dropout {dropout}", "value": None, "unit": "does not fit", "target": None, "met": None}
-            )
+            tried = f"{name}, dropout {dropout}{', float8' if float8 else ''}"
+            claims.append({"name": f"MFU of {tried}", "value": None, "unit": "does not fit", "target": None, "met": None})
     forget()
     finish("mfu", claims)
 

@@ -97,6 +97,20 @@ def test_two_processes_gather_bf16_and_learn_as_one_does(
     assert {w.dtype for w in load_file(tmp_path / "two" / "model.safetensors").values()} == {torch.float32}
 
 
+@pytest.mark.skipif(resolve("auto", torch.device("cpu")) != "bf16", reason="this processor does not multiply bf16")
+@pytest.mark.parametrize("kind", ["pretrain", "distill"])
+def test_two_processes_learn_in_float8_as_one_does(
+    kind: str, workers: Workers, world: World, teacher: Artifact, tmp_path: Path
+) -> None:
+    pytest.importorskip("torchao")
+    changed = {"precision": "bf16", "float8": True}
+    workers.run(1, **job(kind, world, teacher, tmp_path / "one", **changed))
+    workers.run(2, **job(kind, world, teacher, tmp_path / "two", **changed, parallel={"shard": "full"}))
+    # Each process scales its own tokens by their own largest value.
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=2e-2)
+    assert {w.dtype for w in load_file(tmp_path / "two" / "model.safetensors").values()} == {torch.float32}
+
+
 def test_a_frozen_encoder_stays_and_muon_turns_whole_matrices_on_two_processes(
     workers: Workers, world: World, teacher: Artifact, tmp_path: Path
 ) -> None:

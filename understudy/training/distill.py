@@ -124,7 +124,7 @@ def _turn(
         temperature=config.temperature,
         layer_map=config.layer_map,
     )
-    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills)
+    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills, float8=config.float8)
     length = min(config.max_length or student.config.max_length, student.config.max_length, teacher.config.max_length)
     shards, tokenizer = inputs[turn.data or config.data], inputs[config.tokenizer]
     corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=turn_seed, device=machine.device)

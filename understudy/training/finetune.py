@@ -53,7 +53,7 @@ class FinetuneConfig(StageConfig):
     epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
     max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
-    parallel: see `parallel.ParallelConfig`. log_to: see `masked.MaskedConfig`.
+    parallel: see `parallel.ParallelConfig`. float8, log_to: see `masked.MaskedConfig`.
     spoken, lower: how typed text is made ready, in training and ever after.
     """
 
@@ -86,6 +86,7 @@ class FinetuneConfig(StageConfig):
     spoken: bool = False
     lower: bool = False
     precision: Precision = "auto"
+    float8: bool = False
     compile: Compile = "auto"
     parallel: ParallelConfig = ParallelConfig()
     save_every: int = Field(default=500, gt=0)
@@ -133,7 +134,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     generator = torch.Generator().manual_seed(seed)
     nlu = NLU(encoder, len(labels.intents), len(labels.tags), generator=generator, **heads)  # type: ignore[arg-type]
     objective = Understanding(nlu, smoothing=config.smoothing, frozen=config.mode == "frozen")
-    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel)
+    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, float8=config.float8)
     per_epoch = math.ceil(len(learned) / config.batch)
     total = config.steps or max(1, round(config.epochs * per_epoch))
     outcome = train(

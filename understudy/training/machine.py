@@ -10,6 +10,7 @@ from functools import cached_property
 
 import torch
 
+from understudy.training.float8 import use_float8
 from understudy.training.objectives import Objective
 from understudy.training.parallel import Fill, ParallelConfig, checkpoint_blocks, place, shard
 from understudy.training.precision import (
@@ -48,20 +49,24 @@ class Machine:
         parallel: ParallelConfig,
         *,
         fills: Sequence[Fill] = (),
+        float8: bool = False,
     ) -> Machine:
-        """Checkpoints activations, compiles, shards and moves an objective to the device, in this order.
+        """Turns products to float8, checkpoints activations, compiles, shards and moves an objective to the device, in this order.
 
         Args:
             fills: for weights that stand on the meta device: what fills them once each rank holds its part.
+            float8: whether blocks, also of models listened to, multiply in float8: see `float8.use_float8`.
 
-        Raises RecipeError where the precision, the compilation or the number of replicas cannot be had.
+        Raises RecipeError where the precision, float8, the compilation or the number of replicas cannot be had.
         """
         keep_memory()
         device = default_device()
         resolved = resolve(precision, device)
+        stacks = [*objective.blocks(), *(model.encoder.blocks for model in objective.beside())]
+        if float8:
+            use_float8(stacks, resolved, device)
         for stack in objective.blocks():
             checkpoint_blocks(stack, parallel.checkpointing)
-        stacks = [*objective.blocks(), *(model.encoder.blocks for model in objective.beside())]
         compiled = [compile_blocks(stack, compile_, device) for stack in stacks]
         for module in (objective, *objective.beside()):
             if not any(weight.is_meta for weight in module.parameters()):

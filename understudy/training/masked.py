@@ -52,7 +52,7 @@ class MaskedConfig(StageConfig):
     max_length: longer sequences are cut into pieces of it; the encoder's own by default.
     mask_rate: share of tokens chosen for prediction; with `whole_words` of words, each with all its pieces.
     dropout: in place of the encoder's own, hidden and attention.
-    parallel: see `parallel.ParallelConfig`.
+    float8: products inside blocks in float8, on GPUs that can: see `float8.use_float8`. parallel: see `parallel.ParallelConfig`.
     eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
     log_to: tools that are told of every update, "tensorboard", "wandb", "mlflow"; `log.jsonl` always is.
     """
@@ -71,6 +71,7 @@ class MaskedConfig(StageConfig):
     whole_words: bool = False
     dropout: float | None = Field(default=None, ge=0, lt=1)
     precision: Precision = "auto"
+    float8: bool = False
     compile: Compile = "auto"
     parallel: ParallelConfig = ParallelConfig()
     eval_every: int = Field(default=1000, gt=0)

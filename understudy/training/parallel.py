@@ -1,6 +1,6 @@
 """How a run is laid over devices, applied to an objective from outside, in one written order:
 
-    activation checkpointing -> compilation of each block -> sharding -> weights
+    float8 -> activation checkpointing -> compilation of each block -> sharding -> weights
 
 Sharding is FSDP2 (`fully_shard`, after ZeRO, Rajbhandari et al. 2020): each rank holds a part of every weight, gradient and
 optimizer state, and learns from its own part of every update's batch.

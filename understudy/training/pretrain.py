@@ -33,7 +33,7 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     """
     model, fills = start_model(config, inputs, seed=seed, parted=in_parts(config.parallel))
     objective = MaskedLanguageModelling(model)
-    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills)
+    machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills, float8=config.float8)
     length = min(config.max_length or model.config.max_length, model.config.max_length)
     corpus = Corpus.open(
         inputs[config.data], inputs[config.tokenizer], config, max_length=length, seed=seed, device=machine.device
