@@ -1,0 +1,167 @@
+"""The listen stage: what a teacher says at masked tokens is written down once, for any number of students (A 2.6).
+
+A distillation asks its teacher again at every update, though masks are a pure function of seed, epoch and place and a teacher
+does not change. Kept are the likeliest words of each masked token and the mass of all others (`truncated`, `teachings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from understudy.artifact import Artifact, Draft
+from understudy.config import EncoderRef
+from understudy.corpus.tokenset import Split, TokenSet
+from understudy.model.encoder import MaskedLM
+from understudy.model.folder import load_encoder
+from understudy.progress import progress
+from understudy.training.batches import WINDOW_BATCHES, MaskedBatch, Source, one_epoch
+from understudy.training.losses import Decoder, at_once
+from understudy.training.masked import Corpus, MaskingConfig, same_vocabulary, vocabulary
+from understudy.training.masking import Ints
+from understudy.training.precision import autocast, compile_blocks, default_device, resolve
+from understudy.training.tally import Autocast
+from understudy.training.teachings import INDEX, Heard, Teachings, TeachingsWriter
+from understudy.training.truncated import likeliest
+
+__all__ = ["ListenConfig", "Windows", "hear", "run", "write_down"]
+
+
+class ListenConfig(MaskingConfig):
+    """Settings of a listen stage. A distill stage that learns from it must have the same data, tokenizer, mask_rate,
+    whole_words and temperature; its masks are those of this stage's seed, its pieces of this stage's max_length.
+
+    teacher: the encoder to listen to. batch_tokens: of one forward pass; they may be more than the student's.
+    k: words kept at each masked token, the likeliest; of the others only their mass together.
+    epochs: different masks of the same sequences; a distillation that goes over the data more often begins again with the first.
+    temperature: what logits are divided by. The mass of words that were not kept is of one temperature for good.
+    """
+
+    kind: Literal["listen"] = "listen"
+    teacher: EncoderRef
+    k: int = Field(default=64, ge=1)
+    epochs: int = Field(default=1, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+
+
+class Windows(NamedTuple):
+    """Runs of pieces that are heard and written together. starts, ends: of each, counted through all epochs."""
+
+    starts: Ints
+    ends: Ints
+
+    @classmethod
+    def of(cls, lengths: Ints, *, epochs: int, budget: int) -> Windows:
+        """About 64 batches of `budget` tokens each, so that like lengths can come together; none reaches over an epoch's end."""
+        size = max(1, int(WINDOW_BATCHES * budget // max(1.0, float(lengths.mean())))) if len(lengths) else 1
+        starts = np.concatenate([np.arange(0, len(lengths), size) + epoch * len(lengths) for epoch in range(epochs)])
+        ends = np.minimum(starts + size, (starts // max(1, len(lengths)) + 1) * len(lengths))
+        return cls(starts.astype(np.int64), ends.astype(np.int64))
+
+
+def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Write down what a teacher says of the train and valid splits. A killed run goes on after the last window it has written.
+
+    Metrics: for each split masked tokens and `tail`, the mean mass outside of the known words; bytes of a masked token; k.
+
+    Raises ArtifactError where tokenizers differ, TrainingError where there is no data.
+    """
+    shards, teacher, tokenizer = inputs[config.data], inputs[config.teacher], inputs[config.tokenizer]
+    same_vocabulary(tokenizer, teacher, shards)
+    device = default_device()
+    number = resolve(config.precision, device)
+    model = load_encoder(teacher.path).eval().requires_grad_(False).to(device)
+    compile_blocks(model.encoder.blocks, config.compile, device)
+    length = min(config.max_length or model.config.max_length, model.config.max_length)
+    corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=seed, device=device)
+    size = TokenSet.open(shards.path, "train").vocab_size
+    heard = Heard(
+        teacher=teacher.hash,
+        data=shards.hash,
+        tokenizer=str(vocabulary(tokenizer)),
+        vocab_size=size,
+        seed=seed,
+        mask_rate=config.mask_rate,
+        whole_words=config.whole_words,
+        max_length=length,
+        temperature=config.temperature,
+        k=min(config.k, size),
+        epochs=config.epochs,
+    )
+    parts: tuple[tuple[Split, Source[MaskedBatch], int], ...] = ("train", corpus.train, config.epochs), ("valid", corpus.valid, 1)
+    for split, source, epochs in parts:
+        writer = TeachingsWriter(draft.scratch, split, vocab_size=size, k=heard.k)
+        windows = Windows.of(source.lengths, epochs=epochs, budget=config.batch_tokens)
+        with progress(f"listen, {split}", len(windows.ends)) as advance:
+            advance(writer.resume(windows.ends))
+            for _ in write_down(
+                model,
+                source,
+                writer,
+                windows,
+                heard,
+                budget=config.batch_tokens,
+                autocast=autocast(number, device),
+                device=device,
+            ):
+                advance(1)
+    for split, _, epochs in parts:  # only now, so that a run killed before has lost nothing
+        TeachingsWriter(draft.scratch, split, vocab_size=size, k=heard.k).finish(draft.path)
+        found = Teachings.open(draft.path, split, heard, epochs=epochs)
+        draft.metrics[split] = {"masked": len(found), "tail": round(found.tail(), 6)}
+    (draft.path / INDEX).write_text(heard.model_dump_json(indent=2), encoding="utf-8")
+    draft.metrics |= {"k": heard.k, "bytes_per_masked_token": heard.row_bytes, "precision": number, "device": device.type}
+    draft.tokenizer = vocabulary(tokenizer)
+
+
+def write_down(
+    teacher: MaskedLM,
+    source: Source[MaskedBatch],
+    writer: TeachingsWriter,
+    windows: Windows,
+    heard: Heard,
+    *,
+    budget: int,
+    autocast: Autocast,
+    device: torch.device,
+) -> Iterator[None]:
+    """Write the windows that `writer` has not; yields after each. The rows are those of the pieces in order, however batches fell."""
+    pieces = len(source.lengths)
+    for start, end in zip(*(bounds[writer.resume(windows.ends) :] for bounds in windows), strict=True):
+        indices = np.arange(start, end) % pieces
+        lengths = source.lengths[indices]
+        of, ids, logp = [], [], []
+        for part in one_epoch(lengths, budget=budget, key="listen", order_by=lengths):
+            batch = source.batch(indices[part], epoch=int(start) // pieces).to(device)
+            with autocast():
+                ids_MK, logp_MP = hear(teacher, batch, k=heard.k, temperature=heard.temperature)
+            of.append(part[batch.layout.sequences_T[batch.masked_M].cpu().numpy()])
+            ids.append(ids_MK.cpu().numpy())
+            logp.append(logp_MP.float().cpu().numpy())
+        piece_M = np.concatenate(of)
+        order_M = np.argsort(piece_M, kind="stable")
+        counts = np.bincount(piece_M, minlength=len(indices))
+        writer.add(counts, np.concatenate(ids)[order_M], np.concatenate(logp)[order_M])
+        yield
+
+
+@torch.no_grad()
+def hear(teacher: MaskedLM, batch: MaskedBatch, *, k: int, temperature: float) -> tuple[Tensor, Tensor]:
+    """Ids (M, K) of the likeliest words at the masked tokens, and log-probabilities (M, K + 1) of them and of all others together.
+
+    As many logits live at once as in the loss, never all.
+    """
+    h_TE = teacher.encoder(batch.ids_T, batch.layout)
+    features_ME = teacher.head.features(h_TE.index_select(0, batch.masked_M))
+    decoder = Decoder(features_ME, teacher.decoder_weight_VD, teacher.decoder_bias_V)
+    heard = []
+    for chunk_CE in torch.split(features_ME, at_once(decoder)):
+        logits_CV = torch.addmm(decoder.bias_V, chunk_CE, decoder.weight_VD.T)
+        heard.append(likeliest(logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32)) / temperature, k))
+    ids, logp = zip(*heard, strict=True)
+    return torch.cat(ids), torch.cat(logp)

@@ -1,0 +1,208 @@
+"""What a teacher said at masked tokens, on disk: the teacher cache. One row for each masked token of each piece of a sequence.
+
+teachings.json        what was listened to: `Heard`
+train.ids.bin         (N, K) the likeliest words, likeliest first (uint16 or uint32, little-endian)
+train.surprisals.bin  (N, K + 1) -log p of each, and last of all other words together, in steps of 1/2048 nat (uint16)
+train.offsets.npy     int64, epochs x pieces + 1: piece i in epoch e has the rows offsets[e * pieces + i] to the next offset
+
+The same for `valid`, in one epoch. Steps of the logarithm keep every probability to 0.024 %, wherever it lies, in the two bytes
+in which a half-precision logarithm of a probability of e^-8 is off by up to 0.4 %. 65535, 32 nats, stands for nothing at all.
+
+Shapes: M masked tokens, K known words, P = K + 1.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import ValidationError
+
+from understudy.config import Config
+from understudy.corpus.tokenset import Split, dtype_for
+from understudy.errors import ArtifactError
+from understudy.training.batches import MaskedBatch, Source, TaughtBatch
+from understudy.training.masking import Ints
+from understudy.training.truncated import Truncated
+
+__all__ = ["INDEX", "Heard", "TaughtSequences", "Teachings", "TeachingsWriter"]
+
+INDEX = "teachings.json"
+STEP = 1 / 2048
+NOTHING = 0xFFFF
+SURPRISALS = np.dtype("<u2")
+
+
+class Heard(Config):
+    """What was listened to. teacher, data: content hashes; seed: of the masks; k: known words at each masked token.
+
+    epochs: different masks of the same sequences. temperature: what the teacher's logits were divided by.
+    """
+
+    teacher: str
+    data: str
+    tokenizer: str
+    vocab_size: int
+    seed: int
+    mask_rate: float
+    whole_words: bool
+    max_length: int
+    temperature: float
+    k: int
+    epochs: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one masked token."""
+        return self.k * dtype_for(self.vocab_size).itemsize + (self.k + 1) * SURPRISALS.itemsize
+
+    @classmethod
+    def read(cls, directory: Path) -> Heard:
+        """Raises ArtifactError where there is no such index or it is damaged."""
+        try:
+            return cls.model_validate_json((directory / INDEX).read_bytes())
+        except OSError as error:
+            raise ArtifactError("these are not a teacher's words", where=directory / INDEX, got=error.strerror) from None
+        except ValidationError as error:
+            got = error.errors(include_url=False)[0]["msg"]
+            raise ArtifactError("the index of these teachings is damaged", where=directory / INDEX, got=got) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Teachings:
+    """The rows of one split, read from disk as they are asked for."""
+
+    ids_MK: npt.NDArray[Any]
+    surprisals_MP: npt.NDArray[np.uint16]
+    offsets: Ints
+    epochs: int
+
+    @classmethod
+    def open(cls, directory: Path, split: Split, heard: Heard, *, epochs: int) -> Teachings:
+        """Raises ArtifactError where files are missing or do not fit one another."""
+        offsets = np.load(directory / f"{split}.offsets.npy", allow_pickle=False)
+        words = dtype_for(heard.vocab_size)
+        ids = _mapped(directory / f"{split}.ids.bin", words, int(offsets[-1]), heard.k)
+        return cls(
+            ids, _mapped(directory / f"{split}.surprisals.bin", SURPRISALS, int(offsets[-1]), heard.k + 1), offsets, epochs
+        )
+
+    @property
+    def pieces(self) -> int:
+        return (len(self.offsets) - 1) // self.epochs
+
+    def __len__(self) -> int:
+        return len(self.ids_MK)
+
+    def at(self, indices: Ints, *, epoch: int) -> Truncated:
+        """What was said at the masked tokens of these pieces, in the order of a packed batch; float32, each row's sum 1."""
+        first = (epoch % self.epochs) * self.pieces + indices
+        counts = self.offsets[first + 1] - self.offsets[first]
+        ends = np.cumsum(counts)
+        rows = np.repeat(self.offsets[first] - (ends - counts), counts) + np.arange(ends[-1])
+        mass = torch.from_numpy(masses(self.surprisals_MP[rows]))
+        return Truncated(torch.from_numpy(self.ids_MK[rows].astype(np.int64)), mass / mass.sum(1, keepdim=True))
+
+    def tail(self, rows_at_once: int = 1 << 20) -> float:
+        """Mean probability of the words that are not known."""
+        chunks = range(0, len(self), rows_at_once)
+        sums = [float(masses(self.surprisals_MP[at : at + rows_at_once, -1]).sum(dtype=np.float64)) for at in chunks]
+        return sum(sums) / max(1, len(self))
+
+
+def masses(surprisals: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """Probabilities, from steps."""
+    return np.where(surprisals == NOTHING, np.float32(0), np.exp(surprisals * np.float32(-STEP)))
+
+
+class TeachingsWriter:
+    """Appends the rows of one split, some pieces at a time, and finds again what a killed process has written.
+
+    The count of each piece's rows is written last and synced behind the rows themselves: what has a count is whole.
+    """
+
+    def __init__(self, directory: Path, split: Split, *, vocab_size: int, k: int) -> None:
+        self._split, self._words, self._k = split, dtype_for(vocab_size), k
+        self._ids, self._surprisals, self._counts = (
+            directory / f"{split}.{name}.bin" for name in ("ids", "surprisals", "counts")
+        )
+        for path in (self._ids, self._surprisals, self._counts):
+            path.touch()
+
+    def resume(self, ends: Ints) -> int:
+        """How many of the runs of pieces that end at `ends` are there already; what was begun of the next one is cut off."""
+        done = int(np.searchsorted(ends, self._counts.stat().st_size // 4, side="right"))
+        pieces = int(ends[done - 1]) if done else 0
+        rows = int(np.fromfile(self._counts, "<u4", pieces).sum())
+        if (
+            self._ids.stat().st_size < rows * self._k * self._words.itemsize
+            or self._surprisals.stat().st_size < rows * (self._k + 1) * 2
+        ):
+            done = pieces = rows = 0  # killed while the files were moved into the artifact
+        os.truncate(self._ids, rows * self._k * self._words.itemsize)
+        os.truncate(self._surprisals, rows * (self._k + 1) * SURPRISALS.itemsize)
+        os.truncate(self._counts, pieces * 4)
+        return done
+
+    def add(self, counts: Ints, ids_MK: npt.NDArray[Any], logp_MP: npt.NDArray[np.float32]) -> None:
+        """The rows of the pieces that follow, laid end to end, and how many each piece has."""
+        surprisals = np.minimum(np.rint(logp_MP / -STEP), NOTHING)
+        for path, values in (
+            (self._ids, ids_MK.astype(self._words)),
+            (self._surprisals, surprisals.astype(SURPRISALS)),
+            (self._counts, counts.astype("<u4")),
+        ):
+            with path.open("ab") as file:
+                values.tofile(file)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def finish(self, target: Path) -> None:
+        """Move the files to `target`, on the same disk."""
+        counts = np.fromfile(self._counts, "<u4")
+        offsets = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        np.save(target / f"{self._split}.offsets.npy", offsets)
+        for path in (self._ids, self._surprisals):
+            path.replace(target / path.name)
+
+
+class TaughtSequences:
+    """Makes masked batches, each with what the teacher said at its masked tokens; after the last epoch of it the first again.
+
+    masked: what the teacher was shown: the same sequences, masks and seed. Raises ArtifactError where it is not.
+    """
+
+    def __init__(self, masked: Source[MaskedBatch], teachings: Teachings) -> None:
+        self.lengths, self._masked, self._teachings = masked.lengths, masked, teachings
+        _fits("sequences", len(masked.lengths), teachings.pieces)
+
+    def batch(self, indices: Ints, *, epoch: int) -> MaskedBatch:
+        batch = self._masked.batch(indices, epoch=epoch % self._teachings.epochs)
+        theirs = self._teachings.at(indices, epoch=epoch)
+        _fits("masked tokens", len(batch.masked_M), len(theirs.ids_MK))
+        shown = {field.name: getattr(batch, field.name) for field in fields(batch)}
+        return TaughtBatch(**shown, known_MK=theirs.ids_MK, mass_MP=theirs.mass_MP)
+
+
+def _fits(what: str, wanted: int, got: int) -> None:
+    if got != wanted:
+        raise ArtifactError(
+            "the teacher was shown something else", got=f"{got} {what}", wanted=wanted, hint="Run the listen stage again"
+        )
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], rows: int, width: int) -> npt.NDArray[Any]:
+    wanted = rows * width * dtype.itemsize
+    if (size := path.stat().st_size) != wanted:
+        raise ArtifactError(
+            "the teacher's words do not fit their index", where=path, got=f"{size} bytes", wanted=f"{wanted} bytes",
+            hint="Run the listen stage again",
+        )  # fmt: skip
+    # An empty file cannot be mapped.
+    return np.memmap(path, dtype=dtype, mode="r", shape=(rows, width)) if rows else np.empty((0, width), dtype)
