@@ -58,7 +58,7 @@ MAKES: dict[str, Kind] = {
     "evaluate": "report",
 }
 
-PARALLEL = frozenset({"pretrain", "distill", "finetune"})
+PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune"})
 """Kinds that many processes can run together."""
 
 

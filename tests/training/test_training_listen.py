@@ -27,7 +27,7 @@ from understudy.training.journal import Journal
 from understudy.training.listen import ListenConfig, Windows
 from understudy.training.loop import Step
 from understudy.training.masking import Masking
-from understudy.training.teachings import Heard, Teachings, TeachingsWriter
+from understudy.training.teachings import Heard, Parts, Teachings
 
 FAST: dict[str, Any] = {"data": "shards", "tokenizer": "tok", "batch_tokens": 128, "precision": "fp32", "compile": False}
 
@@ -141,21 +141,20 @@ def test_a_listening_that_was_cut_off_goes_on_and_ends_the_same(
     world: World, teacher: Artifact, tmp_path: Path, torn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = heard(world, teacher, tmp_path / "one", k=4, epochs=2)
-    add, written = TeachingsWriter.add, []
+    write, written = Parts.write, []
 
-    def dying(self: TeachingsWriter, *rows: Any) -> None:
+    def dying(self: Parts, start: int, *rows: Any) -> None:
         if len(written) == 5:
+            if torn:
+                self.path(start).with_suffix(".tmp").write_bytes(b"half a window")
             raise KeyboardInterrupt
-        written.append(add(self, *rows))
+        written.append(write(self, start, *rows))
 
     with monkeypatch.context() as patch:
-        patch.setattr(TeachingsWriter, "add", dying)
+        patch.setattr(Parts, "write", dying)
         with pytest.raises(KeyboardInterrupt):
             heard(world, teacher, tmp_path / "two", k=4, epochs=2)
-    if torn:
-        with (tmp_path / ".two.scratch" / "train.ids.bin").open("ab") as file:
-            file.write(b"half a row")
-    monkeypatch.setattr(TeachingsWriter, "add", lambda self, *rows: written.append(add(self, *rows)))
+    monkeypatch.setattr(Parts, "write", lambda self, *rows: written.append(write(self, *rows)))
     resumed = heard(world, teacher, tmp_path / "two", k=4, epochs=2)
     lengths = {split: Pieces(world.tokens(split), max_length=32).lengths for split in ("train", "valid")}
     windows = [Windows.of(lengths[split], epochs=n, budget=128) for split, n in (("train", 2), ("valid", 1))]

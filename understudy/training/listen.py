@@ -7,9 +7,11 @@ does not change. Kept are the likeliest words of each masked token and the mass 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -25,11 +27,12 @@ from understudy.training.losses import Decoder, at_once
 from understudy.training.masked import Corpus, MaskingConfig, same_vocabulary, vocabulary
 from understudy.training.masking import Ints
 from understudy.training.precision import autocast, compile_blocks, default_device, resolve
+from understudy.training.ranks import barrier, ranks
 from understudy.training.tally import Autocast
-from understudy.training.teachings import INDEX, Heard, Teachings, TeachingsWriter
+from understudy.training.teachings import INDEX, Heard, Parts, Teachings
 from understudy.training.truncated import likeliest
 
-__all__ = ["ListenConfig", "Windows", "hear", "run", "write_down"]
+__all__ = ["ListenConfig", "Listener", "Windows", "hear", "run", "write_down"]
 
 
 class ListenConfig(MaskingConfig):
@@ -63,90 +66,99 @@ class Windows(NamedTuple):
         ends = np.minimum(starts + size, (starts // max(1, len(lengths)) + 1) * len(lengths))
         return cls(starts.astype(np.int64), ends.astype(np.int64))
 
-
-def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
-    """Write down what a teacher says of the train and valid splits. A killed run goes on after the last window it has written.
-
-    Metrics: for each split masked tokens and `tail`, the mean mass outside of the known words; bytes of a masked token; k.
-
-    Raises ArtifactError where tokenizers differ, TrainingError where there is no data.
-    """
-    shards, teacher, tokenizer = inputs[config.data], inputs[config.teacher], inputs[config.tokenizer]
-    same_vocabulary(tokenizer, teacher, shards)
-    device = default_device()
-    number = resolve(config.precision, device)
-    model = load_encoder(teacher.path).eval().requires_grad_(False).to(device)
-    compile_blocks(model.encoder.blocks, config.compile, device)
-    length = min(config.max_length or model.config.max_length, model.config.max_length)
-    corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=seed, device=device)
-    size = TokenSet.open(shards.path, "train").vocab_size
-    heard = Heard(
-        teacher=teacher.hash,
-        data=shards.hash,
-        tokenizer=str(vocabulary(tokenizer)),
-        vocab_size=size,
-        seed=seed,
-        mask_rate=config.mask_rate,
-        whole_words=config.whole_words,
-        max_length=length,
-        temperature=config.temperature,
-        k=min(config.k, size),
-        epochs=config.epochs,
-    )
-    parts: tuple[tuple[Split, Source[MaskedBatch], int], ...] = ("train", corpus.train, config.epochs), ("valid", corpus.valid, 1)
-    for split, source, epochs in parts:
-        writer = TeachingsWriter(draft.scratch, split, vocab_size=size, k=heard.k)
-        windows = Windows.of(source.lengths, epochs=epochs, budget=config.batch_tokens)
-        with progress(f"listen, {split}", len(windows.ends)) as advance:
-            advance(writer.resume(windows.ends))
-            for _ in write_down(
-                model,
-                source,
-                writer,
-                windows,
-                heard,
-                budget=config.batch_tokens,
-                autocast=autocast(number, device),
-                device=device,
-            ):
-                advance(1)
-    for split, _, epochs in parts:  # only now, so that a run killed before has lost nothing
-        TeachingsWriter(draft.scratch, split, vocab_size=size, k=heard.k).finish(draft.path)
-        found = Teachings.open(draft.path, split, heard, epochs=epochs)
-        draft.metrics[split] = {"masked": len(found), "tail": round(found.tail(), 6)}
-    (draft.path / INDEX).write_text(heard.model_dump_json(indent=2), encoding="utf-8")
-    draft.metrics |= {"k": heard.k, "bytes_per_masked_token": heard.row_bytes, "precision": number, "device": device.type}
-    draft.tokenizer = vocabulary(tokenizer)
+    def share(self, rank: int, world: int) -> Windows:
+        """Every so-manieth of them."""
+        return Windows(self.starts[rank::world], self.ends[rank::world])
 
 
-def write_down(
-    teacher: MaskedLM,
-    source: Source[MaskedBatch],
-    writer: TeachingsWriter,
-    windows: Windows,
-    heard: Heard,
-    *,
-    budget: int,
-    autocast: Autocast,
-    device: torch.device,
-) -> Iterator[None]:
-    """Write the windows that `writer` has not; yields after each. The rows are those of the pieces in order, however batches fell."""
-    pieces = len(source.lengths)
-    for start, end in zip(*(bounds[writer.resume(windows.ends) :] for bounds in windows), strict=True):
-        indices = np.arange(start, end) % pieces
+@dataclass(frozen=True)
+class Listener:
+    """A teacher, and how it is asked: k words at logits over `temperature`, `budget` tokens at a time."""
+
+    teacher: MaskedLM
+    k: int
+    temperature: float
+    budget: int
+    autocast: Autocast
+    device: torch.device
+
+    def rows(
+        self, source: Source[MaskedBatch], indices: Ints, *, epoch: int
+    ) -> tuple[Ints, npt.NDArray[Any], npt.NDArray[np.float32]]:
+        """Masked tokens of each piece, then words (M, K) and log-probabilities (M, P) of the pieces in order, however batches fell."""
         lengths = source.lengths[indices]
         of, ids, logp = [], [], []
-        for part in one_epoch(lengths, budget=budget, key="listen", order_by=lengths):
-            batch = source.batch(indices[part], epoch=int(start) // pieces).to(device)
-            with autocast():
-                ids_MK, logp_MP = hear(teacher, batch, k=heard.k, temperature=heard.temperature)
+        for part in one_epoch(lengths, budget=self.budget, key="listen", order_by=lengths):
+            batch = source.batch(indices[part], epoch=epoch).to(self.device)
+            with self.autocast():
+                ids_MK, logp_MP = hear(self.teacher, batch, k=self.k, temperature=self.temperature)
             of.append(part[batch.layout.sequences_T[batch.masked_M].cpu().numpy()])
             ids.append(ids_MK.cpu().numpy())
             logp.append(logp_MP.float().cpu().numpy())
         piece_M = np.concatenate(of)
         order_M = np.argsort(piece_M, kind="stable")
-        counts = np.bincount(piece_M, minlength=len(indices))
-        writer.add(counts, np.concatenate(ids)[order_M], np.concatenate(logp)[order_M])
+        return np.bincount(piece_M, minlength=len(indices)), np.concatenate(ids)[order_M], np.concatenate(logp)[order_M]
+
+
+def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Write down what a teacher says of the train and valid splits. Ranks share the windows; a killed run goes on with those that
+    are missing, on any number of ranks, and the same bits come out.
+
+    Metrics: for each split masked tokens and `tail`, the mean mass outside of the known words; bytes of a masked token; k.
+
+    Raises ArtifactError where tokenizers differ, TrainingError where there is no data.
+    """
+    shards, tokenizer = inputs[config.data], inputs[config.tokenizer]
+    same_vocabulary(tokenizer, inputs[config.teacher], shards)
+    device = default_device()
+    number = resolve(config.precision, device)
+    model = load_encoder(inputs[config.teacher].path).eval().requires_grad_(False).to(device)
+    compile_blocks(model.encoder.blocks, config.compile, device)
+    heard = _heard(config, inputs, model, seed)
+    corpus = Corpus.open(shards, tokenizer, config, max_length=heard.max_length, seed=seed, device=device)
+    listener = Listener(model, heard.k, heard.temperature, config.batch_tokens, autocast(number, device), device)
+    parts: tuple[tuple[Split, Source[MaskedBatch], int], ...] = ("train", corpus.train, config.epochs), ("valid", corpus.valid, 1)
+    for split, source, epochs in parts:
+        written = Parts(draft.scratch, split, vocab_size=heard.vocab_size)
+        windows = Windows.of(source.lengths, epochs=epochs, budget=config.batch_tokens)
+        share = windows.share(ranks().rank, ranks().world)
+        with progress(f"listen, {split}", len(share.starts)) as advance:
+            for _ in write_down(listener, source, written, share):
+                advance(1)
+        barrier()  # all parts are there
+        if ranks().leads:
+            written.join(windows.starts.tolist(), draft.path)
+            found = Teachings.open(draft.path, split, heard, epochs=epochs)
+            draft.metrics[split] = {"masked": len(found), "tail": round(found.tail(), 6)}
+    if ranks().leads:
+        (draft.path / INDEX).write_text(heard.model_dump_json(indent=2), encoding="utf-8")
+    draft.metrics |= {"k": heard.k, "bytes_per_masked_token": heard.row_bytes, "precision": number, "device": device.type}
+    draft.tokenizer = vocabulary(tokenizer)
+
+
+def _heard(config: ListenConfig, inputs: Mapping[str, Artifact], teacher: MaskedLM, seed: int) -> Heard:
+    size = TokenSet.open(inputs[config.data].path, "train").vocab_size
+    return Heard(
+        teacher=inputs[config.teacher].hash,
+        data=inputs[config.data].hash,
+        tokenizer=str(vocabulary(inputs[config.tokenizer])),
+        vocab_size=size,
+        seed=seed,
+        mask_rate=config.mask_rate,
+        whole_words=config.whole_words,
+        max_length=min(config.max_length or teacher.config.max_length, teacher.config.max_length),
+        temperature=config.temperature,
+        k=min(config.k, size),
+        epochs=config.epochs,
+    )
+
+
+def write_down(listener: Listener, source: Source[MaskedBatch], written: Parts, windows: Windows) -> Iterator[None]:
+    """Hear the windows that are not `written` yet; yields at each."""
+    pieces = len(source.lengths)
+    for start, end in zip(windows.starts.tolist(), windows.ends.tolist(), strict=True):
+        if not written.path(start).exists():
+            written.write(start, *listener.rows(source, np.arange(start, end) % pieces, epoch=start // pieces))
         yield
 
 

@@ -14,6 +14,7 @@ Shapes: M masked tokens, K known words, P = K + 1.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from understudy.training.batches import MaskedBatch, Source, TaughtBatch
 from understudy.training.masking import Ints
 from understudy.training.truncated import Truncated
 
-__all__ = ["INDEX", "Heard", "TaughtSequences", "Teachings", "TeachingsWriter"]
+__all__ = ["INDEX", "Heard", "Parts", "TaughtSequences", "Teachings"]
 
 INDEX = "teachings.json"
 STEP = 1 / 2048
@@ -120,56 +121,37 @@ def masses(surprisals: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
     return np.where(surprisals == NOTHING, np.float32(0), np.exp(surprisals * np.float32(-STEP)))
 
 
-class TeachingsWriter:
-    """Appends the rows of one split, some pieces at a time, and finds again what a killed process has written.
+class Parts:
+    """The rows of one split while a teacher is being heard: a file for each run of pieces, whole or not there, whoever wrote it."""
 
-    The count of each piece's rows is written last and synced behind the rows themselves: what has a count is whole.
-    """
+    def __init__(self, directory: Path, split: Split, *, vocab_size: int) -> None:
+        self._directory, self._split, self._words = directory, split, dtype_for(vocab_size)
 
-    def __init__(self, directory: Path, split: Split, *, vocab_size: int, k: int) -> None:
-        self._split, self._words, self._k = split, dtype_for(vocab_size), k
-        self._ids, self._surprisals, self._counts = (
-            directory / f"{split}.{name}.bin" for name in ("ids", "surprisals", "counts")
-        )
-        for path in (self._ids, self._surprisals, self._counts):
-            path.touch()
+    def path(self, start: int) -> Path:
+        """Where the rows of the run that begins at piece `start` stand, counted through all epochs."""
+        return self._directory / f"{self._split}-{start:012d}.npz"
 
-    def resume(self, ends: Ints) -> int:
-        """How many of the runs of pieces that end at `ends` are there already; what was begun of the next one is cut off."""
-        done = int(np.searchsorted(ends, self._counts.stat().st_size // 4, side="right"))
-        pieces = int(ends[done - 1]) if done else 0
-        rows = int(np.fromfile(self._counts, "<u4", pieces).sum())
-        if (
-            self._ids.stat().st_size < rows * self._k * self._words.itemsize
-            or self._surprisals.stat().st_size < rows * (self._k + 1) * 2
-        ):
-            done = pieces = rows = 0  # killed while the files were moved into the artifact
-        os.truncate(self._ids, rows * self._k * self._words.itemsize)
-        os.truncate(self._surprisals, rows * (self._k + 1) * SURPRISALS.itemsize)
-        os.truncate(self._counts, pieces * 4)
-        return done
+    def write(self, start: int, counts: Ints, ids_MK: npt.NDArray[Any], logp_MP: npt.NDArray[np.float32]) -> None:
+        """The rows of a run's pieces in order, and how many each piece has."""
+        surprisals = np.minimum(np.rint(logp_MP / -STEP), NOTHING).astype(SURPRISALS)
+        temporary = self.path(start).with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, counts=counts.astype(np.int64), ids=ids_MK.astype(self._words), surprisals=surprisals)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path(start))
 
-    def add(self, counts: Ints, ids_MK: npt.NDArray[Any], logp_MP: npt.NDArray[np.float32]) -> None:
-        """The rows of the pieces that follow, laid end to end, and how many each piece has."""
-        surprisals = np.minimum(np.rint(logp_MP / -STEP), NOTHING)
-        for path, values in (
-            (self._ids, ids_MK.astype(self._words)),
-            (self._surprisals, surprisals.astype(SURPRISALS)),
-            (self._counts, counts.astype("<u4")),
-        ):
-            with path.open("ab") as file:
-                values.tofile(file)
-                file.flush()
-                os.fsync(file.fileno())
-
-    def finish(self, target: Path) -> None:
-        """Move the files to `target`, on the same disk."""
-        counts = np.fromfile(self._counts, "<u4")
-        offsets = np.zeros(len(counts) + 1, np.int64)
-        np.cumsum(counts, out=offsets[1:])
-        np.save(target / f"{self._split}.offsets.npy", offsets)
-        for path in (self._ids, self._surprisals):
-            path.replace(target / path.name)
+    def join(self, starts: Iterable[int], target: Path) -> None:
+        """Write the files of the split to `target`. Parts stay where they are: a run killed meanwhile has nothing to hear again."""
+        counts = [np.zeros(1, np.int64)]
+        ids, surprisals = (target / f"{self._split}.{name}.bin" for name in ("ids", "surprisals"))
+        with ids.open("wb") as of_ids, surprisals.open("wb") as of_surprisals:
+            for start in starts:
+                with np.load(self.path(start), allow_pickle=False) as part:
+                    part["ids"].tofile(of_ids)
+                    part["surprisals"].tofile(of_surprisals)
+                    counts.append(part["counts"])
+        np.save(target / f"{self._split}.offsets.npy", np.cumsum(np.concatenate(counts)))
 
 
 class TaughtSequences:
