@@ -3,7 +3,7 @@
     python benchmarks/distill.py [--student 4x256x512x4 --teacher 12x512x2048x8 --vocab 16000 --ks 8 64 256 --steps 2000]
 
 A teacher learns utterances for --teacher-steps updates, so that it has opinions. Students of the same first weights then learn from it
-over the same batches and masks: one asks it at every update, the others read what was kept of it, one for each k. They are trained in
+over the same batches and masks: one asks it at every update, the others read what was kept of it, one for each k, and --samples of all other words. They are trained in
 turns, and an update's time is the sum over all turns. At the end each is measured by the teacher itself, on utterances that no one has
 learned: the cross-entropy against its whole distribution. The gap is that of a cached student less that of the live one; beside it
 stands how far two live students come apart that differ in the order of batches and the masks, which is what chance makes. Masks are
@@ -83,10 +83,10 @@ def listened(
     vocab = teacher.config.vocab_size
     heard = Heard(
         teacher="", data="", tokenizer="", vocab_size=vocab, seed=0, mask_rate=0.15, whole_words=False, max_length=128, temperature=1.0,
-        k=min(k, vocab), epochs=a.epochs,
+        k=min(k, vocab), samples=a.samples, epochs=a.epochs,
     )  # fmt: skip
     parts, windows = Parts(folder, "train", vocab_size=vocab), Windows.of(source.lengths, epochs=a.epochs, budget=a.batch_tokens)
-    listener = Listener(teacher.eval(), heard.k, 1.0, a.batch_tokens, machine.autocast, machine.device)
+    listener = Listener(teacher.eval(), heard, a.batch_tokens, machine.autocast, machine.device)
     for _ in write_down(listener, source, parts, windows):
         pass
     parts.join(windows.starts.tolist(), folder)
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--student", default="2x64x128x2", help="layers x hidden x ffn x heads")
     parser.add_argument("--teacher", default="4x128x256x4")
     parser.add_argument("--ks", type=int, nargs="+", default=[8, 64, 256])
-    numbers = {"vocab": 2000, "limit": 8000, "steps": 120, "teacher-steps": 200, "batch-tokens": 1024, "epochs": 2}
+    numbers = {"vocab": 2000, "limit": 8000, "steps": 120, "teacher-steps": 200, "batch-tokens": 1024, "epochs": 2, "samples": 16}
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -169,7 +169,7 @@ def run(
         students[f"k = {k}"] = student(None, TaughtSequences(source, teachings))
         claims += [
             claim(f"bytes of a masked token, k = {k}", heard.row_bytes, "bytes"),
-            claim(f"tail, k = {k}", teachings.tail(), "of the mass"),
+            claim(f"left to samples, k = {k}", teachings.tail(), "of the mass"),
         ]
     in_turns(students, a.steps)
     held_out = MaskedSequences(aside, Masking(0.15, vocab), seed=0)

@@ -91,7 +91,7 @@ def describe(config: StageConfig) -> str:
         case PretrainConfig():
             return f"{_shape(config)}, {config.steps:,} x {config.batch_tokens:,} tokens"
         case ListenConfig():
-            return f"{config.k} words at each masked token, {config.epochs} epoch{'s' * (config.epochs > 1)} of masks"
+            return f"{config.k} words + {config.samples} samples at each masked token, {config.epochs} epoch{'s' * (config.epochs > 1)} of masks"
         case DistillConfig():
             steps = " + ".join(f"{'<= ' if t.until == 'converged' else ''}{t.steps:,}" for t in config.teachers)
             return f"{_shape(config)}, {steps} x {config.batch_tokens:,} tokens"

@@ -66,9 +66,9 @@ def masked(world: World, *, seed: int, max_length: int = 32) -> MaskedSequences:
 
 
 def test_rows_are_the_teachers_likeliest_words_at_the_masks(world: World, teacher: Artifact, tmp_path: Path) -> None:
-    made = heard(world, teacher, tmp_path / "heard", seed=3, k=5, epochs=2, temperature=2.0, batch_tokens=40)
+    made = heard(world, teacher, tmp_path / "heard", seed=3, k=5, samples=3, epochs=2, temperature=2.0, batch_tokens=40)
     index = Heard.read(made.path)
-    assert (index.teacher, index.data, index.seed, index.k) == (teacher.hash, world.shards.hash, 3, 5)
+    assert (index.teacher, index.data, index.seed, index.k, index.samples) == (teacher.hash, world.shards.hash, 3, 5, 3)
     rows = Teachings.open(made.path, "train", index, epochs=2)
     source, model = masked(world, seed=3), load_encoder(teacher.path).eval()
     indices = np.array([17, 2, 40, 2])
@@ -77,15 +77,16 @@ def test_rows_are_the_teachers_likeliest_words_at_the_masks(world: World, teache
         with torch.no_grad():
             p_MV = torch.softmax(model(batch.ids_T, batch.layout, at_M=batch.masked_M) / 2.0, 1)
         top = p_MV.topk(5, 1)
-        assert torch.equal(found.ids_MK, top.indices)
-        torch.testing.assert_close(found.mass_MP[:, :-1], top.values, rtol=5e-4, atol=0)
-        torch.testing.assert_close(found.mass_MP[:, -1], 1 - top.values.sum(1), rtol=1e-3, atol=1e-6)
+        assert torch.equal(found.ids_MK[:, :5], top.indices)
+        assert not (found.ids_MK[:, 5:, None] == top.indices[:, None]).any()
+        torch.testing.assert_close(found.mass_MK[:, :5], top.values, rtol=5e-4, atol=0)
+        torch.testing.assert_close(found.mass_MK[:, 5:].sum(1), 1 - top.values.sum(1), rtol=1e-3, atol=1e-6)
     assert torch.equal(rows.at(indices, epoch=2).ids_MK, rows.at(indices, epoch=0).ids_MK)
 
 
 def test_metrics_say_what_was_left_out_and_what_a_token_takes(world: World, teacher: Artifact, tmp_path: Path) -> None:
-    m = heard(world, teacher, tmp_path / "heard", k=5).metrics
-    assert m["bytes_per_masked_token"] == 5 * 2 + 6 * 2
+    m = heard(world, teacher, tmp_path / "heard", k=5, samples=3).metrics
+    assert m["bytes_per_masked_token"] == (5 + 3) * 2 + 6 * 2
     assert m["train"]["masked"] == sum(len(b.masked_M) for b in whole(masked(world, seed=0)))
     assert 0 < m["train"]["tail"] < 1 - 5 / world.vocab_size
 

@@ -81,11 +81,11 @@ class MaskedBatch(Batch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaughtBatch(MaskedBatch):
-    """With what a teacher said at the masked tokens: known_MK: its likeliest words; mass_MP: float32, their probabilities, and
-    last that of all others."""
+    """With what was kept of a teacher at the masked tokens: kept_MK: words; mass_MK: float32, what part of its distribution each
+    stands for."""
 
-    known_MK: Tensor
-    mass_MP: Tensor
+    kept_MK: Tensor
+    mass_MK: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class DistillConfig(MaskedConfig):
     temperature: of both softmaxes of the soft loss. layer_map: the teacher's layer (from 0) for each of the student's,
         evenly spread by default: (3, 7, 11, 15) for 4 of 16.
 
-    From a `listen` stage the soft loss is over its k words and "any other"; masks are those the teacher was shown.
+    With a `listen` stage as a teacher, masks are those that it was shown.
     """
 
     kind: Literal["distill"] = "distill"

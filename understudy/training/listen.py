@@ -1,7 +1,7 @@
 """The listen stage: what a teacher says at masked tokens is written down once, for any number of students (A 2.6).
 
 A distillation asks its teacher again at every update, though masks are a pure function of seed, epoch and place and a teacher
-does not change. Kept are the likeliest words of each masked token and the mass of all others (`truncated`, `teachings`).
+does not change. Kept are the likeliest words of each masked token and samples of all others (`kept`, `teachings`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from understudy.model.encoder import MaskedLM
 from understudy.model.folder import load_encoder
 from understudy.progress import progress
 from understudy.training.batches import WINDOW_BATCHES, MaskedBatch, Source, one_epoch
+from understudy.training.kept import keep
 from understudy.training.losses import Decoder, at_once
 from understudy.training.masked import Corpus, MaskingConfig, same_vocabulary, vocabulary
-from understudy.training.masking import Ints
+from understudy.training.masking import Draws, Ints
 from understudy.training.precision import autocast, compile_blocks, default_device, resolve
 from understudy.training.ranks import barrier, ranks
 from understudy.training.tally import Autocast
 from understudy.training.teachings import INDEX, Heard, Parts, Teachings
-from understudy.training.truncated import likeliest
 
 __all__ = ["ListenConfig", "Listener", "Windows", "hear", "run", "write_down"]
+
+STREAM = 4  # of draws; those before it are the masks'
 
 
 class ListenConfig(MaskingConfig):
@@ -40,14 +42,15 @@ class ListenConfig(MaskingConfig):
     whole_words and temperature; its masks are those of this stage's seed, its pieces of this stage's max_length.
 
     teacher: the encoder to listen to. batch_tokens: of one forward pass; they may be more than the student's.
-    k: words kept at each masked token, the likeliest; of the others only their mass together.
+    k: words kept at each masked token, the likeliest. samples: of all others, by their probabilities; they carry the others' mass.
     epochs: different masks of the same sequences; a distillation that goes over the data more often begins again with the first.
-    temperature: what logits are divided by. The mass of words that were not kept is of one temperature for good.
+    temperature: what logits are divided by. Masses and samples of words that were not kept are of one temperature for good.
     """
 
     kind: Literal["listen"] = "listen"
     teacher: EncoderRef
     k: int = Field(default=64, ge=1)
+    samples: int = Field(default=16, ge=1)
     epochs: int = Field(default=1, ge=1)
     temperature: float = Field(default=1.0, gt=0)
 
@@ -73,11 +76,10 @@ class Windows(NamedTuple):
 
 @dataclass(frozen=True)
 class Listener:
-    """A teacher, and how it is asked: k words at logits over `temperature`, `budget` tokens at a time."""
+    """A teacher, what is kept of it (`heard`), and how many tokens it is asked about at a time."""
 
     teacher: MaskedLM
-    k: int
-    temperature: float
+    heard: Heard
     budget: int
     autocast: Autocast
     device: torch.device
@@ -86,13 +88,14 @@ class Listener:
         self, source: Source[MaskedBatch], indices: Ints, *, epoch: int
     ) -> tuple[Ints, npt.NDArray[Any], npt.NDArray[np.float32]]:
         """Masked tokens of each piece, then words (M, K) and log-probabilities (M, P) of the pieces in order, however batches fell."""
-        lengths = source.lengths[indices]
+        lengths, draws = source.lengths[indices], Draws(self.heard.seed, epoch)
         of, ids, logp = [], [], []
         for part in one_epoch(lengths, budget=self.budget, key="listen", order_by=lengths):
             batch = source.batch(indices[part], epoch=epoch).to(self.device)
-            with self.autocast():
-                ids_MK, logp_MP = hear(self.teacher, batch, k=self.k, temperature=self.temperature)
             of.append(part[batch.layout.sequences_T[batch.masked_M].cpu().numpy()])
+            draws_M = draws(STREAM, indices[of[-1]], batch.layout.positions_T[batch.masked_M].cpu().numpy())
+            with self.autocast():
+                ids_MK, logp_MP = hear(self.teacher, batch, torch.from_numpy(draws_M).to(self.device), self.heard)
             ids.append(ids_MK.cpu().numpy())
             logp.append(logp_MP.float().cpu().numpy())
         piece_M = np.concatenate(of)
@@ -104,7 +107,8 @@ def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     """Write down what a teacher says of the train and valid splits. Ranks share the windows; a killed run goes on with those that
     are missing, on any number of ranks, and the same bits come out.
 
-    Metrics: for each split masked tokens and `tail`, the mean mass outside of the known words; bytes of a masked token; k.
+    Metrics: for each split masked tokens and `tail`, the mean mass outside of the k likeliest words; bytes of a masked token; k,
+    samples.
 
     Raises ArtifactError where tokenizers differ, TrainingError where there is no data.
     """
@@ -116,7 +120,7 @@ def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     compile_blocks(model.encoder.blocks, config.compile, device)
     heard = _heard(config, inputs, model, seed)
     corpus = Corpus.open(shards, tokenizer, config, max_length=heard.max_length, seed=seed, device=device)
-    listener = Listener(model, heard.k, heard.temperature, config.batch_tokens, autocast(number, device), device)
+    listener = Listener(model, heard, config.batch_tokens, autocast(number, device), device)
     parts: tuple[tuple[Split, Source[MaskedBatch], int], ...] = ("train", corpus.train, config.epochs), ("valid", corpus.valid, 1)
     for split, source, epochs in parts:
         written = Parts(draft.scratch, split, vocab_size=heard.vocab_size)
@@ -132,7 +136,13 @@ def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
             draft.metrics[split] = {"masked": len(found), "tail": round(found.tail(), 6)}
     if ranks().leads:
         (draft.path / INDEX).write_text(heard.model_dump_json(indent=2), encoding="utf-8")
-    draft.metrics |= {"k": heard.k, "bytes_per_masked_token": heard.row_bytes, "precision": number, "device": device.type}
+    draft.metrics |= {
+        "k": heard.k,
+        "samples": heard.samples,
+        "bytes_per_masked_token": heard.row_bytes,
+        "precision": number,
+        "device": device.type,
+    }
     draft.tokenizer = vocabulary(tokenizer)
 
 
@@ -149,6 +159,7 @@ def _heard(config: ListenConfig, inputs: Mapping[str, Artifact], teacher: Masked
         max_length=min(config.max_length or teacher.config.max_length, teacher.config.max_length),
         temperature=config.temperature,
         k=min(config.k, size),
+        samples=config.samples,
         epochs=config.epochs,
     )
 
@@ -163,17 +174,18 @@ def write_down(listener: Listener, source: Source[MaskedBatch], written: Parts, 
 
 
 @torch.no_grad()
-def hear(teacher: MaskedLM, batch: MaskedBatch, *, k: int, temperature: float) -> tuple[Tensor, Tensor]:
-    """Ids (M, K) of the likeliest words at the masked tokens, and log-probabilities (M, K + 1) of them and of all others together.
+def hear(teacher: MaskedLM, batch: MaskedBatch, draws_M: Tensor, heard: Heard) -> tuple[Tensor, Tensor]:
+    """Ids (M, K) and log-probabilities (M, P) of what is kept at the masked tokens, see `kept.keep`.
 
     As many logits live at once as in the loss, never all.
     """
     h_TE = teacher.encoder(batch.ids_T, batch.layout)
     features_ME = teacher.head.features(h_TE.index_select(0, batch.masked_M))
     decoder = Decoder(features_ME, teacher.decoder_weight_VD, teacher.decoder_bias_V)
-    heard = []
-    for chunk_CE in torch.split(features_ME, at_once(decoder)):
+    found, chunk = [], at_once(decoder)
+    for chunk_CE, draws_C in zip(torch.split(features_ME, chunk), torch.split(draws_M, chunk), strict=True):
         logits_CV = torch.addmm(decoder.bias_V, chunk_CE, decoder.weight_VD.T)
-        heard.append(likeliest(logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32)) / temperature, k))
-    ids, logp = zip(*heard, strict=True)
+        scaled_CV = logits_CV.to(torch.promote_types(logits_CV.dtype, torch.float32)) / heard.temperature
+        found.append(keep(scaled_CV, draws_C, k=heard.k, samples=heard.samples))
+    ids, logp = zip(*found, strict=True)
     return torch.cat(ids), torch.cat(logp)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from understudy.training.truncated import Truncated, truncated_cross_entropy
+from understudy.training.kept import Kept, kept_cross_entropy
 
 __all__ = [
     "Decoder",
@@ -104,7 +104,7 @@ def soft_cross_entropy(
 
 def mixed_cross_entropy(
     student: Decoder,
-    teacher: Decoder | Truncated | None,
+    teacher: Decoder | Kept | None,
     targets_M: Tensor | None,
     *,
     hard_weight: float = 1.0,
@@ -114,8 +114,8 @@ def mixed_cross_entropy(
 ) -> Mixed:
     """Both cross-entropies from one pass over the student's logits, the costliest product of a small student.
 
-    `targets_M` may be missing where only the teacher is learned from, `teacher` where there is none. A truncated distribution
-    must be that of the teacher's logits over `temperature`: it cannot be brought to another one.
+    `targets_M` may be missing where only the teacher is learned from, `teacher` where there is none. What was kept
+    of a teacher must be of its logits over `temperature`: it cannot be brought to another one.
     """
     settings = _Settings(hard_weight, soft_weight, temperature, chunk or at_once(student), torch.is_grad_enabled())
     total, hard_M, soft_M = _Vocabulary.apply(*student, teacher, targets_M, settings)  # type: ignore[no-untyped-call]
@@ -146,7 +146,7 @@ class _Vocabulary(torch.autograd.Function):
         features_MD: Tensor,
         weight_VD: Tensor,
         bias_V: Tensor,
-        teacher: Decoder | Truncated | None,
+        teacher: Decoder | Kept | None,
         targets_M: Tensor | None,
         settings: _Settings,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -216,15 +216,15 @@ class _Gradients:
         return tuple(g.to(t.dtype) for g, t in zip(found, inputs, strict=True))
 
 
-def _theirs(teacher: Decoder | Truncated | None, at: slice, wide: torch.dtype) -> Tensor | Truncated | None:
-    """What the teacher says at some positions: logits (C, V), or the truncated distributions that were kept of them."""
+def _theirs(teacher: Decoder | Kept | None, at: slice, wide: torch.dtype) -> Tensor | Kept | None:
+    """What the teacher says at some positions: logits (C, V), or what was kept of them."""
     if isinstance(teacher, Decoder):
         return torch.addmm(teacher.bias_V, teacher.features_MD[at], teacher.weight_VD.T).to(wide)
-    return None if teacher is None else Truncated(teacher.ids_MK[at], teacher.mass_MP[at].to(wide))
+    return None if teacher is None else Kept(teacher.ids_MK[at], teacher.mass_MK[at].to(wide))
 
 
 def _chunk(
-    student_CV: Tensor, theirs: Tensor | Truncated | None, targets_C: Tensor | None, settings: _Settings
+    student_CV: Tensor, theirs: Tensor | Kept | None, targets_C: Tensor | None, settings: _Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Hard and soft losses of some positions and the gradient of the weighted sum with respect to the student's logits."""
     hard_C = soft_C = student_CV.new_zeros(len(student_CV))
@@ -232,8 +232,8 @@ def _chunk(
     if theirs is not None:
         t = settings.temperature
         scaled_CV = student_CV / t if t != 1.0 else student_CV
-        if isinstance(theirs, Truncated):
-            soft_C, grad_CV = truncated_cross_entropy(scaled_CV, theirs, grad=settings.grad)
+        if isinstance(theirs, Kept):
+            soft_C, grad_CV = kept_cross_entropy(scaled_CV, theirs, grad=settings.grad)
         else:
             logp_CV = scaled_CV - scaled_CV.logsumexp(1, keepdim=True)
             wanted_CV = torch.softmax(theirs / t if t != 1.0 else theirs, 1)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from understudy.model.encoder import MaskedLM
 from understudy.model.heads import NLU
 from understudy.training.batches import Batch, LabelledBatch, MaskedBatch, TaughtBatch
+from understudy.training.kept import Kept
 from understudy.training.losses import Decoder, Part, label_cross_entropy, mixed_cross_entropy
-from understudy.training.truncated import Truncated
 
 __all__ = ["Distillation", "MaskedLanguageModelling", "Objective", "Understanding", "even_layers"]
 
@@ -147,10 +147,10 @@ class Distillation(Objective):
         return parts
 
     @torch.no_grad()
-    def _listen(self, batch: MaskedBatch, deep: bool) -> tuple[Decoder | Truncated, list[Tensor]]:
+    def _listen(self, batch: MaskedBatch, deep: bool) -> tuple[Decoder | Kept, list[Tensor]]:
         if self.teacher is None:
             assert isinstance(batch, TaughtBatch), "without a teacher the batch brings what it said"
-            return Truncated(batch.known_MK, batch.mass_MP), []
+            return Kept(batch.kept_MK, batch.mass_MK), []
         h_TE, layers_LTE = self.teacher.encoder(batch.ids_T, batch.layout, hidden=True)
         return _decoder(self.teacher, h_TE, batch), [layers_LTE[layer] for layer in self.layer_map] if deep else []
 

@@ -1,14 +1,14 @@
 """What a teacher said at masked tokens, on disk: the teacher cache. One row for each masked token of each piece of a sequence.
 
 teachings.json        what was listened to: `Heard`
-train.ids.bin         (N, K) the likeliest words, likeliest first (uint16 or uint32, little-endian)
-train.surprisals.bin  (N, K + 1) -log p of each, and last of all other words together, in steps of 1/2048 nat (uint16)
+train.ids.bin         (N, k + samples) the likeliest words, likeliest first, and samples of all others (uint16 or uint32)
+train.surprisals.bin  (N, k + 1) -log p of each of the k, and last of all others together, in steps of 1/2048 nat (uint16)
 train.offsets.npy     int64, epochs x pieces + 1: piece i in epoch e has the rows offsets[e * pieces + i] to the next offset
 
 The same for `valid`, in one epoch. Steps of the logarithm keep every probability to 0.024 %, wherever it lies, in the two bytes
 in which a half-precision logarithm of a probability of e^-8 is off by up to 0.4 %. 65535, 32 nats, stands for nothing at all.
 
-Shapes: M masked tokens, K known words, P = K + 1.
+All little-endian. Shapes: M masked tokens, K words kept of each, P = k + 1.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from understudy.config import Config
 from understudy.corpus.tokenset import Split, dtype_for
 from understudy.errors import ArtifactError
 from understudy.training.batches import MaskedBatch, Source, TaughtBatch
+from understudy.training.kept import Kept
 from understudy.training.masking import Ints
-from understudy.training.truncated import Truncated
 
 __all__ = ["INDEX", "Heard", "Parts", "TaughtSequences", "Teachings"]
 
@@ -40,7 +40,8 @@ SURPRISALS = np.dtype("<u2")
 
 
 class Heard(Config):
-    """What was listened to. teacher, data: content hashes; seed: of the masks; k: known words at each masked token.
+    """What was listened to. teacher, data: content hashes; seed: of the masks; k: the likeliest words at each masked
+    token; samples: of all others.
 
     epochs: different masks of the same sequences. temperature: what the teacher's logits were divided by.
     """
@@ -55,12 +56,13 @@ class Heard(Config):
     max_length: int
     temperature: float
     k: int
+    samples: int
     epochs: int
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one masked token."""
-        return self.k * dtype_for(self.vocab_size).itemsize + (self.k + 1) * SURPRISALS.itemsize
+        return (self.k + self.samples) * dtype_for(self.vocab_size).itemsize + (self.k + 1) * SURPRISALS.itemsize
 
     @classmethod
     def read(cls, directory: Path) -> Heard:
@@ -88,7 +90,7 @@ class Teachings:
         """Raises ArtifactError where files are missing or do not fit one another."""
         offsets = np.load(directory / f"{split}.offsets.npy", allow_pickle=False)
         words = dtype_for(heard.vocab_size)
-        ids = _mapped(directory / f"{split}.ids.bin", words, int(offsets[-1]), heard.k)
+        ids = _mapped(directory / f"{split}.ids.bin", words, int(offsets[-1]), heard.k + heard.samples)
         return cls(
             ids, _mapped(directory / f"{split}.surprisals.bin", SURPRISALS, int(offsets[-1]), heard.k + 1), offsets, epochs
         )
@@ -100,17 +102,20 @@ class Teachings:
     def __len__(self) -> int:
         return len(self.ids_MK)
 
-    def at(self, indices: Ints, *, epoch: int) -> Truncated:
+    def at(self, indices: Ints, *, epoch: int) -> Kept:
         """What was said at the masked tokens of these pieces, in the order of a packed batch; float32, each row's sum 1."""
         first = (epoch % self.epochs) * self.pieces + indices
         counts = self.offsets[first + 1] - self.offsets[first]
         ends = np.cumsum(counts)
         rows = np.repeat(self.offsets[first] - (ends - counts), counts) + np.arange(ends[-1])
-        mass = torch.from_numpy(masses(self.surprisals_MP[rows]))
-        return Truncated(torch.from_numpy(self.ids_MK[rows].astype(np.int64)), mass / mass.sum(1, keepdim=True))
+        ids_MK, mass_MP = self.ids_MK[rows].astype(np.int64), masses(self.surprisals_MP[rows])
+        likeliest_Mk, others_M1 = mass_MP[:, :-1], mass_MP[:, -1:]
+        samples = ids_MK.shape[1] - likeliest_Mk.shape[1]
+        mass_MK = np.concatenate([likeliest_Mk, np.repeat(others_M1 / samples, samples, 1)], 1)
+        return Kept(torch.from_numpy(ids_MK), torch.from_numpy(mass_MK / mass_MP.sum(1, keepdims=True)))
 
     def tail(self, rows_at_once: int = 1 << 20) -> float:
-        """Mean probability of the words that are not known."""
+        """Mean probability of the words that are not among the likeliest."""
         chunks = range(0, len(self), rows_at_once)
         sums = [float(masses(self.surprisals_MP[at : at + rows_at_once, -1]).sum(dtype=np.float64)) for at in chunks]
         return sum(sums) / max(1, len(self))
@@ -169,7 +174,7 @@ class TaughtSequences:
         theirs = self._teachings.at(indices, epoch=epoch)
         _fits("masked tokens", len(batch.masked_M), len(theirs.ids_MK))
         shown = {field.name: getattr(batch, field.name) for field in fields(batch)}
-        return TaughtBatch(**shown, known_MK=theirs.ids_MK, mass_MP=theirs.mass_MP)
+        return TaughtBatch(**shown, kept_MK=theirs.ids_MK, mass_MK=theirs.mass_MK)
 
 
 def _fits(what: str, wanted: int, got: int) -> None:
