@@ -123,10 +123,18 @@ def main() -> None:
     parser.add_argument("--student", default="2x64x128x2", help="layers x hidden x ffn x heads")
     parser.add_argument("--teacher", default="4x128x256x4")
     parser.add_argument("--ks", type=int, nargs="+", default=[8, 64, 256])
-    numbers = {"vocab": 2000, "limit": 8000, "steps": 120, "teacher-steps": 200, "batch-tokens": 1024, "epochs": 2, "samples": 16}
+    numbers = {
+        "vocab": 2000,
+        "limit": 10_000,
+        "steps": 240,
+        "teacher-steps": 500,
+        "batch-tokens": 1024,
+        "epochs": 4,
+        "samples": 16,
+    }
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--no-compile", action="store_true")
     a = parser.parse_args()

@@ -170,6 +170,13 @@ def test_windows_do_not_reach_over_the_end_of_an_epoch(monkeypatch: pytest.Monke
     assert windows.ends.tolist() == [2, 4, 5, 7, 9, 10]
 
 
+def test_a_split_without_sequences_has_no_rows(world: World, cache: Artifact, tmp_path: Path) -> None:
+    windows = Windows.of(np.zeros(0, np.int64), epochs=2, budget=20)
+    Parts(tmp_path, "valid", vocab_size=world.vocab_size).join(windows.starts.tolist(), tmp_path)
+    found = Teachings.open(tmp_path, "valid", Heard.read(cache.path), epochs=1)
+    assert (len(found), found.pieces, found.tail()) == (0, 0, 0.0)
+
+
 def test_equal_seeds_give_equal_teachings_and_others_do_not(world: World, teacher: Artifact, tmp_path: Path) -> None:
     made = [heard(world, teacher, tmp_path / str(i), k=4, seed=seed) for i, seed in enumerate((1, 1, 2))]
     assert made[0].hash == made[1].hash != made[2].hash

@@ -39,7 +39,8 @@ __all__ = ["DistillConfig", "TeacherConfig", "run"]
 class TeacherConfig(Config):
     """One teacher's turn.
 
-    use: the teacher, or a `listen` stage that has written down what it says. data: shards to learn from it; the stage's own by default.
+    use: the teacher, or a `listen` stage that has written down what it says. data: shards to learn from it; the stage's own by
+        default.
     steps: updates, with `until = "converged"` at most so many: the turn then ends when `patience` evaluations in a row have
         not lowered the best validation loss by the share `tolerance`.
     optimizer, schedule: in place of the stage's own. Each turn begins with fresh moments and a schedule of its own.
