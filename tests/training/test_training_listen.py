@@ -27,7 +27,7 @@ from understudy.training.journal import Journal
 from understudy.training.listen import ListenConfig, Windows
 from understudy.training.loop import Step
 from understudy.training.masking import Masking
-from understudy.training.teachings import Heard, Parts, Teachings
+from understudy.training.teachings import Heard, Parts, TaughtSequences, Teachings
 
 FAST: dict[str, Any] = {"data": "shards", "tokenizer": "tok", "batch_tokens": 128, "precision": "fp32", "compile": False}
 
@@ -225,6 +225,18 @@ def test_a_truncated_file_is_refused(cache: Artifact, tmp_path: Path) -> None:
     (tmp_path / "train.surprisals.bin").write_bytes(b"12")
     with pytest.raises(ArtifactError, match=r"do not fit their index\. Got: 2 bytes"):
         Teachings.open(tmp_path, "train", Heard.read(tmp_path), epochs=1)
+    (tmp_path / "train.offsets.npy").unlink()
+    with pytest.raises(ArtifactError, match=r"cannot be read.*train\.offsets\.npy"):
+        Teachings.open(tmp_path, "train", Heard.read(tmp_path), epochs=1)
+
+
+def test_sequences_that_the_teacher_was_not_shown_are_refused(world: World, cache: Artifact) -> None:
+    rows = Teachings.open(cache.path, "train", Heard.read(cache.path), epochs=1)
+    with pytest.raises(ArtifactError, match=r"shown something else.*sequences"):
+        TaughtSequences(masked(world, seed=0, max_length=4), rows)
+    more = MaskedSequences(Pieces(world.tokens(), max_length=32), Masking(0.9, world.vocab_size), seed=0)
+    with pytest.raises(ArtifactError, match=r"shown something else.*masked tokens"):
+        TaughtSequences(more, rows).batch(np.arange(5), epoch=0)
 
 
 def test_a_recipe_may_name_either_as_a_teacher(world: World, teacher: Artifact, tmp_path: Path) -> None:

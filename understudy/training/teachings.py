@@ -88,12 +88,13 @@ class Teachings:
     @classmethod
     def open(cls, directory: Path, split: Split, heard: Heard, *, epochs: int) -> Teachings:
         """Raises ArtifactError where files are missing or do not fit one another."""
-        offsets = np.load(directory / f"{split}.offsets.npy", allow_pickle=False)
-        words = dtype_for(heard.vocab_size)
-        ids = _mapped(directory / f"{split}.ids.bin", words, int(offsets[-1]), heard.k + heard.samples)
-        return cls(
-            ids, _mapped(directory / f"{split}.surprisals.bin", SURPRISALS, int(offsets[-1]), heard.k + 1), offsets, epochs
-        )
+        ids, surprisals, of = (directory / f"{split}.{name}" for name in ("ids.bin", "surprisals.bin", "offsets.npy"))
+        try:
+            offsets = np.load(of, allow_pickle=False)
+            ids_MK = _mapped(ids, dtype_for(heard.vocab_size), int(offsets[-1]), heard.k + heard.samples)
+            return cls(ids_MK, _mapped(surprisals, SURPRISALS, int(offsets[-1]), heard.k + 1), offsets, epochs)
+        except (OSError, ValueError) as error:
+            raise ArtifactError("a file of these teachings cannot be read", where=directory, got=str(error)[:200]) from None
 
     @property
     def pieces(self) -> int:
