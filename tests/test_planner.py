@@ -75,6 +75,18 @@ def test_a_distillation_is_one_run_for_each_teacher_and_pays_for_listening() -> 
     assert runs["teacher-2-3b"].tokens_per_s < runs["teacher-700m"].tokens_per_s
 
 
+def test_a_teacher_that_was_written_down_takes_neither_memory_nor_arithmetic() -> None:
+    source, name = PAPER / "student-17m.toml", "student-17m"
+    config = recipe.load(source, ["data_root=nowhere"]).stage[name].model_dump()
+    heard = {"kind": "listen", "teacher": "assistant-170m", "data": config["data"], "tokenizer": config["tokenizer"]}
+    turns = [f"stage.{name}.hidden=0", f'stage.{name}.teachers=[{{use="heard", steps=10}}, {{use="assistant-170m", steps=10}}]']
+    changed = ["data_root=nowhere", *turns, *(f"stage.heard.{key}={value}" for key, value in heard.items())]
+    kept, live = (run for run in plan(recipe.load(source, changed), gpus=8, gpu="h100") if run.stage == name)
+    assert (kept.teacher, live.teacher) == ("heard", "assistant-170m")
+    assert kept.memory.weights < live.memory.weights / 2
+    assert kept.flops < live.flops / 2
+
+
 def test_an_unknown_gpu_and_an_odd_cut_are_refused() -> None:
     loaded = recipe.load(PAPER / "teacher-2.3b.toml", ["data_root=nowhere", "stage.teacher-2-3b.parallel.replicas=3"])
     with pytest.raises(RecipeError, match="h200"):

@@ -284,6 +284,7 @@ def search(
 
 _stage_verb(app, "shards", "shards", "Tokenise and mix corpora.")
 _stage_verb(app, "pretrain", "pretrain", "Pretrain an encoder by masked language modelling.")
+_stage_verb(app, "listen", "listen", "Write down what a teacher says, for students to learn from.")
 _stage_verb(app, "distill", "distill", "Distil an encoder from teachers.")
 _stage_verb(app, "finetune", "finetune", "Fine-tune an encoder for intents and slots.")
 _stage_verb(app, "export", "export", "Export a fine-tuned model to a runtime.")

@@ -28,6 +28,7 @@ __all__ = [
     "Ref",
     "ShardsRef",
     "StageConfig",
+    "TeacherRef",
     "TokenizerRef",
     "canonical_json",
     "digest",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound="Config")
-Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report"]
+Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings"]
 
 
 class Config(BaseModel):
@@ -71,6 +72,12 @@ class ShardsRef(Ref):
 
 class EncoderRef(Ref):
     kinds = ("encoder",)
+
+
+class TeacherRef(Ref):
+    """Whatever a student learns from: an encoder, or what a `listen` stage kept of one."""
+
+    kinds = ("encoder", "teachings")
 
 
 class NluRef(Ref):

@@ -22,6 +22,7 @@ from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.train import TokenizerConfig
 from understudy.training.distill import DistillConfig
 from understudy.training.footprint import Device, Memory, Run, memory
+from understudy.training.listen import ListenConfig
 from understudy.training.masked import MaskedConfig
 
 __all__ = ["CPU", "GPUS", "Planned", "plan", "tables"]
@@ -104,7 +105,7 @@ def _planned(name: str, recipe: Recipe, config: MaskedConfig, turn: _Turn, gpus:
     model = _model(recipe, config)
     if config.dropout is not None:
         model = model.model_copy(update={"dropout": config.dropout, "attention_dropout": config.dropout})
-    teacher = None if turn.teacher is None else _encoder(recipe, turn.teacher)
+    teacher = None if turn.teacher is None else _teacher(recipe, turn.teacher)
     cap = min(config.max_length or model.max_length, model.max_length)
     length = _length(recipe, turn.data, cap)
     masked = round(config.mask_rate * config.batch_tokens)
@@ -152,6 +153,14 @@ def _encoder(recipe: Recipe, ref: str) -> EncoderConfig:
     """The shape of an encoder that a stage will make, or that an artifact holds."""
     made = recipe.stage.get(ref)
     return _model(recipe, made) if isinstance(made, MaskedConfig) else read_config(Path(ref))
+
+
+def _teacher(recipe: Recipe, ref: str) -> EncoderConfig | None:
+    """The shape of a teacher; None where what it says was written down, and nothing of it is held or computed."""
+    made = recipe.stage.get(ref)
+    manifest = artifact.peek(Path(ref)) if made is None else None
+    kept = isinstance(made, ListenConfig) or (manifest is not None and manifest.kind == "teachings")
+    return None if kept else _encoder(recipe, ref)
 
 
 def _vocab_size(recipe: Recipe, ref: str) -> int:

@@ -24,9 +24,10 @@ from understudy.model.presets import shape
 from understudy.tokenizer import train as tokenizer
 from understudy.tokenizer.backend import SPECIALS
 from understudy.tokenizer.train import TokenizerConfig
-from understudy.training import distill, finetune, pretrain
+from understudy.training import distill, finetune, listen, pretrain
 from understudy.training.distill import DistillConfig
 from understudy.training.finetune import FinetuneConfig
+from understudy.training.listen import ListenConfig
 from understudy.training.pretrain import PretrainConfig
 
 __all__ = ["CONFIGS", "MAKES", "PARALLEL", "describe", "parse_stage", "run"]
@@ -37,6 +38,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "tokenizer": TokenizerConfig,
     "shards": ShardsConfig,
     "pretrain": PretrainConfig,
+    "listen": ListenConfig,
     "distill": DistillConfig,
     "finetune": FinetuneConfig,
     "export": ExportConfig,
@@ -49,13 +51,14 @@ MAKES: dict[str, Kind] = {
     "tokenizer": "tokenizer",
     "shards": "shards",
     "pretrain": "encoder",
+    "listen": "teachings",
     "distill": "encoder",
     "finetune": "nlu",
     "export": "runtime",
     "evaluate": "report",
 }
 
-PARALLEL = frozenset({"pretrain", "distill", "finetune"})
+PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune"})
 """Kinds that many processes can run together."""
 
 
@@ -87,6 +90,8 @@ def describe(config: StageConfig) -> str:
             return f"{parts}, to {config.max_length} tokens"
         case PretrainConfig():
             return f"{_shape(config)}, {config.steps:,} x {config.batch_tokens:,} tokens"
+        case ListenConfig():
+            return f"{config.k} words + {config.samples} samples at each masked token, {config.epochs} epoch{'s' * (config.epochs > 1)} of masks"
         case DistillConfig():
             steps = " + ".join(f"{'<= ' if t.until == 'converged' else ''}{t.steps:,}" for t in config.teachers)
             return f"{_shape(config)}, {steps} x {config.batch_tokens:,} tokens"
@@ -121,6 +126,8 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             shards.run(config, inputs, draft, seed=seed)
         case PretrainConfig():
             pretrain.run(config, inputs, draft, seed=seed)
+        case ListenConfig():
+            listen.run(config, inputs, draft, seed=seed)
         case DistillConfig():
             distill.run(config, inputs, draft, seed=seed)
         case FinetuneConfig():

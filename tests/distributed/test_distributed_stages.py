@@ -14,6 +14,7 @@ from helpers_training import World
 from launch import Workers
 from safetensors.torch import load_file
 
+from understudy import artifact
 from understudy.artifact import Artifact
 from understudy.training.precision import resolve
 
@@ -118,6 +119,21 @@ def test_a_frozen_encoder_stays_and_muon_turns_whole_matrices_on_two_processes(
     workers.run(1, **job("finetune", world, teacher, tmp_path / "one", **changed))
     workers.run(2, **job("finetune", world, teacher, tmp_path / "two", **changed, parallel={"shard": "full"}))
     same(tmp_path / "one", tmp_path / "two")
+
+
+def test_two_processes_hear_what_one_hears_and_learn_from_it_as_one_does(
+    workers: Workers, world: World, teacher: Artifact, tmp_path: Path
+) -> None:
+    inputs = {"tok": str(world.tokenizer.path), "shards": str(world.shards.path), "teacher": str(teacher.path)}
+    settings = {"data": "shards", "tokenizer": "tok", "teacher": "teacher", "k": 4, "epochs": 3, "precision": "fp32"}
+    for count in (1, 2):
+        workers.run(count, kind="listen", settings=settings, target=str(tmp_path / f"heard-{count}"), inputs=inputs)
+    assert artifact.open(tmp_path / "heard-1").hash == artifact.open(tmp_path / "heard-2").hash
+    inputs = {"tok": inputs["tok"], "shards": inputs["shards"], "heard": str(tmp_path / "heard-2")}
+    distilling = {**MASKED, "teachers": [{"use": "heard", "steps": 4}]}
+    for count in (1, 2):
+        workers.run(count, kind="distill", settings=distilling, target=str(tmp_path / f"student-{count}"), inputs=inputs)
+    same(tmp_path / "student-1", tmp_path / "student-2")
 
 
 def test_lamb_measures_whole_weights_on_two_processes(workers: Workers, world: World, teacher: Artifact, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ __all__ = [
     "MaskedBatch",
     "MaskedSequences",
     "Pieces",
+    "Source",
+    "TaughtBatch",
     "ahead",
     "batches",
     "one_epoch",
@@ -45,7 +47,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Sequences laid end to end. Fields named _T are per token, _B per sequence; all tensors are int64.
+    """Sequences laid end to end. Fields named _T are per token, _B per sequence; tensors are int64 unless said.
 
     languages_B: index of each sequence's language.
     pairs: tokens that attention compares, the sum of squared lengths.
@@ -75,6 +77,15 @@ class MaskedBatch(Batch):
 
     masked_M: Tensor
     targets_M: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaughtBatch(MaskedBatch):
+    """With what was kept of a teacher at the masked tokens: kept_MK: words; mass_MK: float32, what part of its distribution each
+    stands for."""
+
+    kept_MK: Tensor
+    mass_MK: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import Config, EncoderRef, ShardsRef
-from understudy.errors import RecipeError
+from understudy.config import Config, ShardsRef, TeacherRef
+from understudy.errors import ArtifactError, RecipeError
 from understudy.model.encoder import MaskedLM
 from understudy.training.loop import Convergence, Outcome, train
 from understudy.training.machine import Machine
@@ -31,6 +31,7 @@ from understudy.training.parallel import Fill, in_parts, whole_state
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import Watch
+from understudy.training.teachings import Heard
 
 __all__ = ["DistillConfig", "TeacherConfig", "run"]
 
@@ -38,13 +39,14 @@ __all__ = ["DistillConfig", "TeacherConfig", "run"]
 class TeacherConfig(Config):
     """One teacher's turn.
 
-    use: the teacher. data: shards to learn from it; the stage's own by default.
+    use: the teacher, or a `listen` stage that has written down what it says. data: shards to learn from it; the stage's own by
+        default.
     steps: updates, with `until = "converged"` at most so many: the turn then ends when `patience` evaluations in a row have
         not lowered the best validation loss by the share `tolerance`.
     optimizer, schedule: in place of the stage's own. Each turn begins with fresh moments and a schedule of its own.
     """
 
-    use: EncoderRef
+    use: TeacherRef
     steps: int = Field(gt=0)
     until: Literal["steps", "converged"] = "steps"
     patience: int = Field(default=3, ge=1)
@@ -62,6 +64,8 @@ class DistillConfig(MaskedConfig):
     mlm, soft, hidden: weights of the three losses; hidden 0 leaves hidden layers alone.
     temperature: of both softmaxes of the soft loss. layer_map: the teacher's layer (from 0) for each of the student's,
         evenly spread by default: (3, 7, 11, 15) for 4 of 16.
+
+    With a `listen` stage as a teacher, masks are those that it was shown.
     """
 
     kind: Literal["distill"] = "distill"
@@ -77,16 +81,21 @@ class DistillConfig(MaskedConfig):
 def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
     """Train and write a student. Metrics: those of pretraining for the last turn, and each turn's under `turns`.
 
-    Raises ArtifactError where tokenizers differ, RecipeError where the layer map does not fit, TrainingError where a loss is
-    not finite or there is no data.
+    Raises ArtifactError where tokenizers differ or a teacher was listened to on other data, RecipeError where the layer map or the
+    settings of a listen stage do not fit, TrainingError where a loss is not finite or there is no data.
     """
     student, _ = start_model(config, inputs, seed=seed)
     logs = {}
     turns = []
     for number, turn in enumerate(config.teachers):
         same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[turn.data or config.data])
-        teacher, fills = open_model(inputs[turn.use], parted=in_parts(config.parallel))
-        check_layers(config, student, teacher)
+        teacher: MaskedLM | None = None
+        fills: list[Fill] = []
+        if inputs[turn.use].kind == "teachings":
+            check_heard(config, student, inputs[turn.use], inputs[turn.data or config.data])
+        else:
+            teacher, fills = open_model(inputs[turn.use], parted=in_parts(config.parallel))
+            check_layers(config, student, teacher)
         scratch = draft.scratch / f"turn-{number}"
         outcome, machine = _turn(config, turn, inputs, draft, student, teacher, fills=fills, number=number, seed=seed)
         turns.append({"teacher": str(turn.use), **summary(outcome, student, machine)})
@@ -104,7 +113,7 @@ def _turn(
     inputs: Mapping[str, Artifact],
     draft: Draft,
     student: MaskedLM,
-    teacher: MaskedLM,
+    teacher: MaskedLM | None,
     *,
     fills: Sequence[Fill],
     number: int,
@@ -125,9 +134,14 @@ def _turn(
         layer_map=config.layer_map,
     )
     machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills, float8=config.float8)
-    length = min(config.max_length or student.config.max_length, student.config.max_length, teacher.config.max_length)
     shards, tokenizer = inputs[turn.data or config.data], inputs[config.tokenizer]
-    corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=turn_seed, device=machine.device)
+    if teacher is None:
+        heard = Heard.read(inputs[turn.use].path)
+        corpus = Corpus.open(shards, tokenizer, config, max_length=heard.max_length, seed=heard.seed, device=machine.device)
+        corpus = corpus.taught(inputs[turn.use].path, heard)
+    else:
+        length = min(config.max_length or student.config.max_length, student.config.max_length, teacher.config.max_length)
+        corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=turn_seed, device=machine.device)
     outcome = train(
         objective,
         corpus.stream(config, turn_seed),
@@ -163,3 +177,33 @@ def check_layers(config: DistillConfig, student: MaskedLM, teacher: MaskedLM) ->
             got=list(config.layer_map),
             wanted=f"{wanted} layers, one for each of the student's, each from 0 to {top}",
         )
+
+
+def check_heard(config: DistillConfig, student: MaskedLM, teachings: Artifact, shards: Artifact) -> None:
+    """Raises ArtifactError where the teacher was shown other data, RecipeError where a setting asks for what was not kept."""
+    heard = Heard.read(teachings.path)
+    if heard.data != shards.hash:
+        raise ArtifactError(
+            "this teacher was listened to on other data",
+            where=teachings.path,
+            got=f"shards {heard.data[:12]}…",
+            wanted=f"shards {shards.hash[:12]}… of {shards.path}",
+            hint="Run the listen stage on the data that the student learns from",
+        )
+    longest = config.max_length or min(student.config.max_length, heard.max_length)
+    asked = {
+        "hidden": (config.hidden, 0.0),
+        "temperature": (config.temperature, heard.temperature),
+        "mask_rate": (config.mask_rate, heard.mask_rate),
+        "whole_words": (config.whole_words, heard.whole_words),
+        "max_length": (min(longest, student.config.max_length), heard.max_length),
+    }
+    for key, (got, kept) in asked.items():
+        if got != kept:
+            raise RecipeError(
+                "what was kept of this teacher does not give that",
+                where=key,
+                got=got,
+                wanted=f"{kept:g}" if key != "whole_words" else kept,
+                hint="Learn from the teacher itself" if key == "hidden" else "Change it, or listen again with this setting",
+            )

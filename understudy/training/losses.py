@@ -17,7 +17,18 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["Decoder", "Mixed", "Part", "label_cross_entropy", "masked_cross_entropy", "mixed_cross_entropy", "soft_cross_entropy"]
+from understudy.training.kept import Kept, kept_cross_entropy
+
+__all__ = [
+    "Decoder",
+    "Mixed",
+    "Part",
+    "at_once",
+    "label_cross_entropy",
+    "masked_cross_entropy",
+    "mixed_cross_entropy",
+    "soft_cross_entropy",
+]
 
 CHUNK_ELEMENTS = 1 << 22  # logits alive at once: 16 MB in fp32, about what stays in a last-level cache
 LEAST_CHUNK = 256  # positions, so that a product is worth the reading of all weights; 150 MB of logits at 150,000 words
@@ -93,7 +104,7 @@ def soft_cross_entropy(
 
 def mixed_cross_entropy(
     student: Decoder,
-    teacher: Decoder | None,
+    teacher: Decoder | Kept | None,
     targets_M: Tensor | None,
     *,
     hard_weight: float = 1.0,
@@ -103,15 +114,18 @@ def mixed_cross_entropy(
 ) -> Mixed:
     """Both cross-entropies from one pass over the student's logits, the costliest product of a small student.
 
-    `targets_M` may be missing where only the teacher is learned from, `teacher` where there is none.
+    `targets_M` may be missing where only the teacher is learned from, `teacher` where there is none. What was kept
+    of a teacher must be of its logits over `temperature`: it cannot be brought to another one.
     """
-    if chunk is None:
-        elements = CHUNK_ELEMENTS_CUDA if student.features_MD.is_cuda else CHUNK_ELEMENTS
-        chunk = max(LEAST_CHUNK, elements // student.bias_V.shape[0])
-    settings = _Settings(hard_weight, soft_weight, temperature, chunk, torch.is_grad_enabled())
-    frozen = tuple(t.detach() for t in teacher) if teacher is not None else (None, None, None)
-    total, hard_M, soft_M = _Vocabulary.apply(*student, *frozen, targets_M, settings)  # type: ignore[no-untyped-call]
+    settings = _Settings(hard_weight, soft_weight, temperature, chunk or at_once(student), torch.is_grad_enabled())
+    total, hard_M, soft_M = _Vocabulary.apply(*student, teacher, targets_M, settings)  # type: ignore[no-untyped-call]
     return Mixed(total, hard_M, soft_M)
+
+
+def at_once(decoder: Decoder) -> int:
+    """Positions whose logits are made together: as many as fit a cache, and enough to be worth the reading of all weights."""
+    elements = CHUNK_ELEMENTS_CUDA if decoder.features_MD.is_cuda else CHUNK_ELEMENTS
+    return max(LEAST_CHUNK, elements // decoder.bias_V.shape[0])
 
 
 @dataclass(frozen=True)
@@ -132,9 +146,7 @@ class _Vocabulary(torch.autograd.Function):
         features_MD: Tensor,
         weight_VD: Tensor,
         bias_V: Tensor,
-        teacher_ME: Tensor | None,
-        teacher_VE: Tensor | None,
-        teacher_V: Tensor | None,
+        teacher: Decoder | Kept | None,
         targets_M: Tensor | None,
         settings: _Settings,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -142,20 +154,17 @@ class _Vocabulary(torch.autograd.Function):
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight_VD.dtype
         with torch.autocast(device, enabled=False):
             features, weight, bias = features_MD.to(dtype), weight_VD.to(dtype), bias_V.to(dtype)
-            teacher = None
-            if teacher_ME is not None and teacher_VE is not None and teacher_V is not None:
-                teacher = teacher_ME.to(dtype), teacher_VE.to(dtype), teacher_V.to(dtype)
+            if isinstance(teacher, Decoder):
+                teacher = Decoder(*(t.detach().to(dtype) for t in teacher))
             wide = torch.promote_types(dtype, torch.float32)  # of sums, softmaxes and gradients of weights
             hard_M, soft_M = features.new_zeros(2, len(features), dtype=wide)
             grads = _Gradients(features, weight, wide) if settings.grad else None
             for start in range(0, len(features), settings.chunk):
                 at = slice(start, start + settings.chunk)
                 student_CV = torch.addmm(bias, features[at], weight.T).to(wide)
-                teacher_CV = None
-                if teacher is not None:
-                    teacher_CV = torch.addmm(teacher[2], teacher[0][at], teacher[1].T).to(wide)
+                theirs = _theirs(teacher, at, wide)
                 targets_C = targets_M[at] if targets_M is not None else None
-                hard_M[at], soft_M[at], grad_CV = _chunk(student_CV, teacher_CV, targets_C, settings)
+                hard_M[at], soft_M[at], grad_CV = _chunk(student_CV, theirs, targets_C, settings)
                 if grads is not None:
                     grads.add(at, grad_CV)
             total = settings.hard_weight * hard_M.sum() + settings.soft_weight * soft_M.sum()
@@ -171,7 +180,7 @@ class _Vocabulary(torch.autograd.Function):
         assert grads is not None, "this loss was differentiated twice, or made without gradients"
         for g in grads:
             g.mul_(grad)
-        return (*grads, None, None, None, None, None)
+        return (*grads, None, None, None)
 
 
 class _Gradients:
@@ -207,20 +216,31 @@ class _Gradients:
         return tuple(g.to(t.dtype) for g, t in zip(found, inputs, strict=True))
 
 
+def _theirs(teacher: Decoder | Kept | None, at: slice, wide: torch.dtype) -> Tensor | Kept | None:
+    """What the teacher says at some positions: logits (C, V), or what was kept of them."""
+    if isinstance(teacher, Decoder):
+        return torch.addmm(teacher.bias_V, teacher.features_MD[at], teacher.weight_VD.T).to(wide)
+    return None if teacher is None else Kept(teacher.ids_MK[at], teacher.mass_MK[at].to(wide))
+
+
 def _chunk(
-    student_CV: Tensor, teacher_CV: Tensor | None, targets_C: Tensor | None, settings: _Settings
+    student_CV: Tensor, theirs: Tensor | Kept | None, targets_C: Tensor | None, settings: _Settings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Hard and soft losses of some positions and the gradient of the weighted sum with respect to the student's logits."""
     hard_C = soft_C = student_CV.new_zeros(len(student_CV))
     grad_CV: Tensor | None = None
-    if teacher_CV is not None:
+    if theirs is not None:
         t = settings.temperature
         scaled_CV = student_CV / t if t != 1.0 else student_CV
-        logp_CV = scaled_CV - scaled_CV.logsumexp(1, keepdim=True)
-        wanted_CV = torch.softmax(teacher_CV / t if t != 1.0 else teacher_CV, 1)
-        soft_C = -(wanted_CV * logp_CV).sum(1)
-        if settings.grad:
-            grad_CV = (logp_CV.exp_() - wanted_CV).mul_(settings.soft_weight / t)
+        if isinstance(theirs, Kept):
+            soft_C, grad_CV = kept_cross_entropy(scaled_CV, theirs, grad=settings.grad)
+        else:
+            logp_CV = scaled_CV - scaled_CV.logsumexp(1, keepdim=True)
+            wanted_CV = torch.softmax(theirs / t if t != 1.0 else theirs, 1)
+            soft_C = -(wanted_CV * logp_CV).sum(1)
+            grad_CV = logp_CV.exp_() - wanted_CV if settings.grad else None
+        if grad_CV is not None:
+            grad_CV.mul_(settings.soft_weight / t)
     if targets_C is not None:
         at_C1 = targets_C.unsqueeze(1)
         lse_C1 = student_CV.logsumexp(1, keepdim=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from understudy.model.encoder import Attention, EncoderConfig, MaskedLM, initial
 from understudy.model.folder import fill_named, load_encoder, read_config, read_weights, save_encoder
 from understudy.model.presets import Shape, shape
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, ahead, batches, one_epoch
+from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, Source, ahead, batches, one_epoch
 from understudy.training.journal import copy_log
 from understudy.training.loop import Outcome
 from understudy.training.machine import Machine
@@ -35,44 +35,55 @@ from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import LogTo
 from understudy.training.tally import Metrics, evaluate
+from understudy.training.teachings import Heard, TaughtSequences, Teachings
 
-__all__ = ["Corpus", "MaskedConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "summary", "validator"]
+__all__ = [
+    "Corpus", "MaskedConfig", "MaskingConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "summary",
+    "validator", "vocabulary",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 VALID_RATE = 0.15  # and as many of them, whatever the run trains with
 VALID_SEED = 0  # masks of the validation set are the same in every run, so that losses can be compared between runs
 
 
-class MaskedConfig(StageConfig):
-    """Settings of stages that learn from token shards with masks.
+class MaskingConfig(StageConfig):
+    """Settings of stages that show token shards with masks in them to a model.
 
     data, tokenizer: the shards, and the tokenizer they were made with.
-    model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from.
-    steps: updates. batch_tokens: tokens of one update, taken in `accumulate` micro-batches.
     max_length: longer sequences are cut into pieces of it; the encoder's own by default.
     mask_rate: share of tokens chosen for prediction; with `whole_words` of words, each with all its pieces.
+    """
+
+    data: ShardsRef
+    tokenizer: TokenizerRef
+    batch_tokens: int = Field(default=4096, ge=8)
+    max_length: int | None = Field(default=None, ge=8)
+    mask_rate: float = Field(default=0.15, gt=0, lt=1)
+    whole_words: bool = False
+    precision: Precision = "auto"
+    compile: Compile = "auto"
+
+
+class MaskedConfig(MaskingConfig):
+    """Settings of stages that learn from token shards with masks, beside those of `MaskingConfig`.
+
+    model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from.
+    steps: updates. batch_tokens: tokens of one update, taken in `accumulate` micro-batches.
     dropout: in place of the encoder's own, hidden and attention.
     float8: products inside blocks in float8, on GPUs that can: see `float8.use_float8`. parallel: see `parallel.ParallelConfig`.
     eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
     log_to: tools that are told of every update, "tensorboard", "wandb", "mlflow"; `log.jsonl` always is.
     """
 
-    data: ShardsRef
-    tokenizer: TokenizerRef
     model: Shape | None = None
     init: EncoderRef | None = None
     steps: int = Field(gt=0)
-    batch_tokens: int = Field(default=4096, ge=8)
     accumulate: int = Field(default=1, ge=1)
-    max_length: int | None = Field(default=None, ge=8)
     optimizer: OptimConfig = OptimConfig()
     schedule: ScheduleConfig = ScheduleConfig()
-    mask_rate: float = Field(default=0.15, gt=0, lt=1)
-    whole_words: bool = False
     dropout: float | None = Field(default=None, ge=0, lt=1)
-    precision: Precision = "auto"
     float8: bool = False
-    compile: Compile = "auto"
     parallel: ParallelConfig = ParallelConfig()
     eval_every: int = Field(default=1000, gt=0)
     eval_tokens: int = Field(default=65536, gt=0)
@@ -93,14 +104,14 @@ class Corpus:
     device: where batches are put.
     """
 
-    train: MaskedSequences
-    valid: MaskedSequences
+    train: Source[MaskedBatch]
+    valid: Source[MaskedBatch]
     languages: tuple[str, ...]
     device: torch.device
 
     @classmethod
     def open(
-        cls, shards: Artifact, tokenizer: Artifact, config: MaskedConfig, *, max_length: int, seed: int, device: torch.device
+        cls, shards: Artifact, tokenizer: Artifact, config: MaskingConfig, *, max_length: int, seed: int, device: torch.device
     ) -> Corpus:
         """Raises TrainingError where there is nothing to learn from."""
         splits: tuple[Split, Split] = ("train", "valid")
@@ -113,6 +124,12 @@ class Corpus:
         train = MaskedSequences(pieces["train"], Masking(config.mask_rate, size, begins_V=begins_V), seed=seed)
         valid = MaskedSequences(pieces["valid"], Masking(VALID_RATE, size), seed=VALID_SEED)
         return cls(train, valid, tuple(sets["train"].languages), device)
+
+    def taught(self, path: Path, heard: Heard) -> Corpus:
+        """The same batches with what a teacher said of them, kept at `path`. Raises ArtifactError where they do not fit."""
+        train = Teachings.open(path, "train", heard, epochs=heard.epochs)
+        valid = Teachings.open(path, "valid", heard, epochs=1)
+        return replace(self, train=TaughtSequences(self.train, train), valid=TaughtSequences(self.valid, valid))
 
     def stream(self, config: MaskedConfig, seed: int) -> Callable[[int], Iterator[tuple[MaskedBatch, ...]]]:
         """The training batches that follow a given number of updates."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MASK", "SPECIALS", "Ints", "Masking"]
+__all__ = ["MASK", "SPECIALS", "Draws", "Ints", "Masking"]
 
 Ints = npt.NDArray[np.int64]
 MASK = 4
@@ -36,7 +36,7 @@ class Masking:
         """Ids with masks in them, and the places chosen, in order. Depends on each sequence's index, not on its batch."""
         sequence_T = np.repeat(np.arange(len(lengths_B)), lengths_B)
         position_T = np.arange(len(ids_T)) - np.repeat(np.cumsum(lengths_B) - lengths_B, lengths_B)
-        draws = _Draws(seed, epoch)
+        draws = Draws(seed, epoch)
         first_U, unit_T = self._units(ids_T, position_T)
         sequence_U, plain_U = sequence_T[first_U], ids_T[first_U] >= self.specials
         score_U = np.where(plain_U, draws(0, indices_B[sequence_U], position_T[first_U]), 1.0)
@@ -67,8 +67,11 @@ class Masking:
         return np.flatnonzero(new_T), np.cumsum(new_T) - 1
 
 
-class _Draws:
-    """Uniform numbers in [0, 1) that depend on nothing but seed, epoch and counters: splitmix64 over each in turn."""
+class Draws:
+    """Uniform numbers in [0, 1) that depend on nothing but seed, epoch and counters: splitmix64 over each in turn.
+
+    Called with a stream (0 to 3 are those of masks) and two counters. Another use takes another stream.
+    """
 
     def __init__(self, seed: int, epoch: int) -> None:
         start = np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64)

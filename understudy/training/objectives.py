@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from understudy.model.encoder import MaskedLM
 from understudy.model.heads import NLU
-from understudy.training.batches import Batch, LabelledBatch, MaskedBatch
+from understudy.training.batches import Batch, LabelledBatch, MaskedBatch, TaughtBatch
+from understudy.training.kept import Kept
 from understudy.training.losses import Decoder, Part, label_cross_entropy, mixed_cross_entropy
 
 __all__ = ["Distillation", "MaskedLanguageModelling", "Objective", "Understanding", "even_layers"]
@@ -76,7 +77,8 @@ class Distillation(Objective):
     """Masked language modelling, soft cross-entropy against a teacher, and hidden-layer matching, each with a weight (A 2.6).
 
     Args:
-        student, teacher: of one vocabulary. The teacher is never trained or saved: it is held outside the module's parts, and
+        student, teacher: of one vocabulary. Without a teacher the batches must bring what it said (`TaughtBatch`), of logits over
+            the same temperature, and hidden layers cannot be matched. The teacher is never trained or saved: it is held outside the module's parts, and
             `beside` names it to whoever moves, compiles or shards it.
         mlm, soft, hidden: weights. The soft loss is also multiplied by temperature squared, so that its gradient's size
             does not depend on the temperature (Hinton et al. 2015).
@@ -89,7 +91,7 @@ class Distillation(Objective):
     def __init__(
         self,
         student: MaskedLM,
-        teacher: MaskedLM,
+        teacher: MaskedLM | None,
         *,
         mlm: float = 1.0,
         soft: float = 1.0,
@@ -99,17 +101,18 @@ class Distillation(Objective):
     ) -> None:
         super().__init__()
         self.student = student
-        self._teacher = (teacher.eval().requires_grad_(False),)
+        self._teacher = () if teacher is None else (teacher.eval().requires_grad_(False),)
         self.weights = {"mlm": mlm, "soft": soft, "hidden": hidden}
         self.temperature = temperature
-        D, E = student.config.hidden, teacher.config.hidden
-        self.layer_map = tuple(layer_map or even_layers(student.config.layers, teacher.config.layers))
+        D, E = student.config.hidden, teacher.config.hidden if teacher else 0
+        self.layer_map = tuple(layer_map or even_layers(student.config.layers, teacher.config.layers)) if teacher else ()
+        assert teacher is not None or not hidden, "hidden layers are matched with a teacher that is there"
         pairs = len(self.layer_map) if hidden else 0
         self.projections = nn.ModuleList(nn.Linear(D, E) if D != E else nn.Identity() for _ in range(pairs))
 
     @property
-    def teacher(self) -> MaskedLM:
-        return self._teacher[0]
+    def teacher(self) -> MaskedLM | None:
+        return self._teacher[0] if self._teacher else None
 
     def counts(self, batch: MaskedBatch) -> dict[str, int]:
         masked = batch.masked_M.numel()
@@ -117,7 +120,7 @@ class Distillation(Objective):
         return {**counts, "hidden": batch.tokens} if self.weights["hidden"] else counts
 
     def flops(self, batch: MaskedBatch) -> float:
-        return 3 * _flops(self.student, batch) + _flops(self.teacher, batch)
+        return 3 * _flops(self.student, batch) + sum(_flops(teacher, batch) for teacher in self.beside())
 
     def forward(self, batch: MaskedBatch) -> dict[str, Part]:
         deep = bool(self.weights["hidden"])
@@ -144,7 +147,10 @@ class Distillation(Objective):
         return parts
 
     @torch.no_grad()
-    def _listen(self, batch: MaskedBatch, deep: bool) -> tuple[Decoder, list[Tensor]]:
+    def _listen(self, batch: MaskedBatch, deep: bool) -> tuple[Decoder | Kept, list[Tensor]]:
+        if self.teacher is None:
+            assert isinstance(batch, TaughtBatch), "without a teacher the batch brings what it said"
+            return Kept(batch.kept_MK, batch.mass_MK), []
         h_TE, layers_LTE = self.teacher.encoder(batch.ids_T, batch.layout, hidden=True)
         return _decoder(self.teacher, h_TE, batch), [layers_LTE[layer] for layer in self.layer_map] if deep else []
 
@@ -152,7 +158,7 @@ class Distillation(Objective):
         yield self.student.encoder.blocks
 
     def beside(self) -> Iterator[MaskedLM]:
-        yield self.teacher
+        yield from self._teacher
 
 
 class Understanding(Objective):
