@@ -191,7 +191,7 @@ def tables(planned: Sequence[Planned], device: Device) -> list[Table]:
             shown.add_column(column, justify="right", no_wrap=True)
     for row in planned:
         name = row.stage if row.teacher is None else f"{row.stage}\n  from {row.teacher}"
-        gigabytes = [f"{value / 1e9:.1f}" for value in asdict(row.memory).values()]
+        gigabytes = [_short(value / 1e9) for value in asdict(row.memory).values()]
         parts.add_row(name, *gigabytes, "yes" if row.fits else f"[red]no: {device.memory / 1e9:.0f}[/red]")
         millions = f"{row.model.parameters_total / 1e6:,.1f}M"
         work.add_row(
@@ -204,3 +204,7 @@ def tables(planned: Sequence[Planned], device: Device) -> list[Table]:
             f"{row.hours:,.1f}",
         )
     return [parts, work]
+
+
+def _short(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
