@@ -37,6 +37,7 @@ __all__ = [
     "ahead",
     "batches",
     "one_epoch",
+    "onto",
 ]
 
 WINDOW_BATCHES = 64  # how many batches' worth of sequences are sorted by length together
@@ -254,6 +255,15 @@ def batches(
                 yield tuple(made)
             number += 1
         epoch += 1
+
+
+def onto(device: torch.device, made: Iterator[tuple[B, ...]]) -> Iterator[tuple[B, ...]]:
+    """The same batches on `device`: for a GPU made ahead, for a CPU as they are asked for.
+
+    On a CPU a second thread takes the cores that the step computes on: the tiny recipe's teacher took 1.7 times as long.
+    """
+    moved = (tuple(part.to(device) for part in parts) for parts in made)
+    return moved if device.type == "cpu" else ahead(moved)
 
 
 def ahead(made: Iterator[T], count: int = 2) -> Iterator[T]:

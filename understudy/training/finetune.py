@@ -21,7 +21,7 @@ from understudy.model.nlu import save_nlu
 from understudy.model.presets import Shape, shape
 from understudy.runtime.decode import Labels
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import LabelledBatch, LabelledSequences, ahead, batches, one_epoch
+from understudy.training.batches import LabelledBatch, LabelledSequences, batches, one_epoch, onto
 from understudy.training.journal import copy_log
 from understudy.training.labelled import budgeted, hold_out, number
 from understudy.training.loop import Outcome, train
@@ -215,7 +215,7 @@ def _stream(
         made = batches(
             sequences, budget=batch, seed=seed, costs=ones, bucketed=False, rank=here.rank, world=here.world, start=start
         )
-        return ahead(tuple(part.to(machine.device) for part in parts) for parts in made)
+        return onto(machine.device, made)
 
     return following
 

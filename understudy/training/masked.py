@@ -22,7 +22,7 @@ from understudy.model.encoder import Attention, EncoderConfig, MaskedLM, initial
 from understudy.model.folder import fill_named, load_encoder, read_config, read_weights, save_encoder
 from understudy.model.presets import Shape, shape
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, Source, ahead, batches, one_epoch
+from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, Source, batches, one_epoch, onto
 from understudy.training.journal import copy_log
 from understudy.training.loop import Outcome
 from understudy.training.machine import Machine
@@ -145,7 +145,7 @@ class Corpus:
                 world=here.world,
                 start=start,
             )
-            return ahead(tuple(part.to(self.device) for part in parts) for parts in made)
+            return onto(self.device, made)
 
         return following
 
