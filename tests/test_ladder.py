@@ -27,10 +27,10 @@ LADDER = [
     "export",
     "serving",
     "experiment",
-    "study",
     "stages",
     "recipe",
     "planner",
+    "study",
     "cli",
 ]
 HEAVY = {"torch", "sentencepiece", "daft", "transformers", "pyarrow", "safetensors", "matplotlib", "jinja2"}

@@ -15,9 +15,10 @@ from understudy.model.heads import NLU
 from understudy.training.batches import Labelled, LabelledSequences, MaskedBatch, MaskedSequences, Pieces, batches
 from understudy.training.loop import steps
 from understudy.training.masking import Masking
-from understudy.training.objectives import Distillation, MaskedLanguageModelling, Objective, Understanding, even_layers
+from understudy.training.objectives import Distillation, MaskedLanguageModelling, Objective, even_layers
 from understudy.training.optim import OptimConfig, build
 from understudy.training.precision import autocast
+from understudy.training.understanding import Understanding
 
 FP32 = autocast("fp32", torch.device("cpu"))
 

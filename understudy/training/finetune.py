@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Self, TypedDict
 
 import numpy as np
@@ -27,7 +27,6 @@ from understudy.training.labelled import budgeted, hold_out, number
 from understudy.training.loop import Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
-from understudy.training.objectives import Understanding
 from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
@@ -35,6 +34,7 @@ from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import LogTo, Watch
 from understudy.training.tally import Metrics, evaluate
+from understudy.training.understanding import Understanding, accuracy
 
 __all__ = ["FinetuneConfig", "run"]
 
@@ -229,22 +229,3 @@ def _validator(objective: Understanding, held: LabelledSequences, machine: Machi
         return {**losses, **accuracy(objective, prepared, machine)}
 
     return validate
-
-
-@torch.no_grad()
-def accuracy(objective: Understanding, prepared: Sequence[LabelledBatch], machine: Machine) -> Metrics:
-    """Shares of right intents, of right tags (each the likeliest by itself), and of utterances with all of them right."""
-    objective.eval()
-    right = np.zeros(3)
-    total = np.zeros(3)
-    for batch in prepared:
-        with machine.autocast():
-            intents_BI, tags_WS = objective.scores(batch)
-        intent_B = intents_BI.argmax(-1) == batch.intents_B
-        tag_W = tags_WS.argmax(-1) == batch.tags_W
-        wrong_B = torch.zeros_like(batch.intents_B).index_add_(0, batch.layout.sequences_T[batch.firsts_W], (~tag_W).long())
-        right += [int(intent_B.sum()), int(tag_W.sum()), int((intent_B & (wrong_B == 0)).sum())]
-        total += [len(intent_B), len(tag_W), len(intent_B)]
-    objective.train()
-    names = ("intent_accuracy", "tag_accuracy", "exact")
-    return {name: float(share) for name, share in zip(names, right / np.maximum(1, total), strict=True)}

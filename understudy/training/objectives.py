@@ -1,8 +1,9 @@
 """What is learned: an objective is a module whose forward pass turns a batch into sums of losses and counts of targets.
 
-Masked language modelling, distillation and language understanding differ in nothing else but the batches they read.
+Masked language modelling, distillation and language understanding (`understanding.py`) differ in nothing else but the batches
+they read.
 
-Shapes: B sequences, T packed tokens, M masked positions, W words, D width of the student, E width of the teacher.
+Shapes: B sequences, T packed tokens, M masked positions, D width of the student, E width of the teacher.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from understudy.model.encoder import MaskedLM
-from understudy.model.heads import NLU
-from understudy.training.batches import Batch, LabelledBatch, MaskedBatch, TaughtBatch
+from understudy.training.batches import Batch, MaskedBatch, TaughtBatch
 from understudy.training.kept import Kept
-from understudy.training.losses import Decoder, Part, label_cross_entropy, mixed_cross_entropy
+from understudy.training.losses import Decoder, Part, mixed_cross_entropy
 
-__all__ = ["Distillation", "MaskedLanguageModelling", "Objective", "Understanding", "even_layers"]
+__all__ = ["Distillation", "MaskedLanguageModelling", "Objective", "even_layers", "sum_counts"]
 
 
 class Objective(nn.Module):
@@ -159,54 +159,6 @@ class Distillation(Objective):
 
     def beside(self) -> Iterator[MaskedLM]:
         yield from self._teacher
-
-
-class Understanding(Objective):
-    """Intent of each utterance and slot tag of each word, at the word's first piece (A 2.5).
-
-    Args:
-        intent, slots: weights of the two losses.
-        smoothing: label smoothing of both.
-        frozen: whether the encoder stays as it is (A 3.2) and only the heads learn.
-    """
-
-    asked = ("scores",)
-
-    def __init__(
-        self, nlu: NLU, *, intent: float = 1.0, slots: float = 1.0, smoothing: float = 0.0, frozen: bool = False
-    ) -> None:
-        super().__init__()
-        self.nlu, self.smoothing, self.frozen = nlu, smoothing, frozen
-        self.weights = {"intent": intent, "slots": slots}
-        if frozen:
-            nlu.encoder.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> Understanding:
-        """A frozen encoder is used as it will serve: without dropout."""
-        super().train(mode)
-        if self.frozen:
-            self.nlu.encoder.eval()
-        return self
-
-    def counts(self, batch: LabelledBatch) -> dict[str, int]:
-        return {"intent": batch.intents_B.numel(), "slots": batch.tags_W.numel()}
-
-    def flops(self, batch: LabelledBatch) -> float:
-        return (1 if self.frozen else 3) * self.nlu.encoder.config.flops(tokens=batch.tokens, pairs=batch.pairs)
-
-    def forward(self, batch: LabelledBatch) -> dict[str, Part]:
-        intents_BI, tags_WS = self.scores(batch)
-        intent = label_cross_entropy(intents_BI, batch.intents_B, smoothing=self.smoothing)
-        slots = label_cross_entropy(tags_WS, batch.tags_W, smoothing=self.smoothing)
-        return {"intent": Part(*intent, self.weights["intent"]), "slots": Part(*slots, self.weights["slots"])}
-
-    def scores(self, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-        """Intent logits (B, I) of each utterance and slot logits (W, S) of each word."""
-        intents_BI, tags_TS = self.nlu(batch.ids_T, batch.layout)
-        return intents_BI, tags_TS.index_select(0, batch.firsts_W)
-
-    def blocks(self) -> Iterator[nn.ModuleList]:
-        yield self.nlu.encoder.blocks
 
 
 def even_layers(student: int, teacher: int) -> tuple[int, ...]:
