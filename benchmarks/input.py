@@ -90,9 +90,9 @@ def feed(reading: Reading) -> float:
 
 
 def side_by_side(reading: Reading, world: int = 2) -> float:
-    """Tokens a second of several readers together, each a process of its own."""
+    """Tokens a second of several readers together, each a process of its own with one thread, as torchrun starts them."""
     readings = [replace(reading, rank=rank, world=world) for rank in range(world)]
-    with multiprocessing.get_context("spawn").Pool(world) as pool:
+    with multiprocessing.get_context("spawn").Pool(world, torch.set_num_threads, (1,)) as pool:
         return sum(pool.map(feed, readings, chunksize=1))
 
 

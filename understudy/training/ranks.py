@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 import torch
 import torch.distributed as dist
@@ -14,6 +16,9 @@ import torch.distributed as dist
 __all__ = ["Ranks", "agree", "barrier", "joined", "ranks", "total"]
 
 log = logging.getLogger(__name__)
+# While the leader alone reads a corpus, the others wait for hours, not the half hour that gloo gives them. torchrun ends all
+# processes when one dies, so nobody waits for the dead.
+PATIENCE: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ def joined() -> Iterator[Ranks]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     if not ranks().leads:
         logging.getLogger().setLevel(logging.WARNING)
     try:
