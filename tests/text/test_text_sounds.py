@@ -53,6 +53,10 @@ def test_of_many_consonants_one_may_be_another_or_missing() -> None:
     assert Sounds(["kalendar"]).like("kalenter") == ("kalendar",)
 
 
+def test_kana_are_like_kana_only() -> None:
+    assert Sounds(["n", "ね", "ン"]).like("ん") == ("ン", "ね")
+
+
 @given(st.text(max_size=12))
 def test_every_text_has_a_sound_and_none_is_like_itself(word: str) -> None:
     assert isinstance(sound(word), str)

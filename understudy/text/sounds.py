@@ -12,12 +12,15 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
+from understudy.text.words import UNSPACED
+
 __all__ = ["Sounds", "distance", "sound"]
 
 _NAME = re.compile(
     r"(?P<script>.*?)\b(?P<kind>LETTER|VOWEL SIGN) (?:(?:SMALL|FINAL|SHORT|LONG|VOCALIC|CANDRA|DOTLESS) )*(?P<name>[A-Z]+)"
 )
 _BEGINNING = re.compile("[AEIOU]+|[^AEIOU]+")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _NASAL = ("SIGN ANUSVARA", "SIGN CANDRABINDU")
 _ONE_FOR_ANOTHER = str.maketrans({"b": "p", "d": "t", "g": "k", "c": "k", "q": "k", "v": "f", "z": "s", "x": "ks", "m": "n"})
 _VOWELS = str.maketrans({"e": "i", "y": "i", "o": "u", "w": "u"})
@@ -57,7 +60,7 @@ class Sounds:
         self._index: dict[str, list[str]] = {}
         self._found: dict[str, tuple[str, ...]] = {}
         for word, s in self._sounds.items():
-            for key in _keys(s):
+            for key in _keys(word, s):
                 self._index.setdefault(key, []).append(word)
 
     def __contains__(self, word: str) -> bool:
@@ -79,7 +82,7 @@ class Sounds:
             return ()
         limit, letters = max(1, len(ours) // 3), set(ours)
         near = []
-        for other in {other for key in _keys(ours) for other in self._index.get(key, ())} - {word}:
+        for other in {other for key in _keys(word, ours) for other in self._index.get(key, ())} - {word}:
             theirs = self._sounds[other]
             # Two quick looks spare most of the reckoning.
             if abs(len(theirs) - len(ours)) <= limit and len(letters ^ set(theirs)) <= 2 * limit:
@@ -89,12 +92,15 @@ class Sounds:
         return tuple(other for _, other in sorted(near)[:MOST])
 
 
-def _keys(of: str) -> set[str]:
-    """The consonants of a sound, and where they are many, all but one of them; the vowels where there is nothing else."""
-    consonants = re.sub("[aiu]", "", of) or of
+def _keys(word: str, of: str) -> set[str]:
+    """The consonants of a sound, and where they are many, all but one of them; the vowels where there is nothing else.
+
+    Unspaced scripts have keys of their own: no letter stands in the midst of kana for one that sounds the same.
+    """
+    consonants, script = re.sub("[aiu]", "", of) or of, "-" * bool(_UNSPACED.match(word))
     if len(consonants) < _LEAST_SKELETON:
-        return {consonants}
-    return {consonants} | {consonants[:at] + consonants[at + 1 :] for at in range(len(consonants))}
+        return {script + consonants}
+    return {script + consonants} | {script + consonants[:at] + consonants[at + 1 :] for at in range(len(consonants))}
 
 
 def distance(one: str, other: str) -> int:
