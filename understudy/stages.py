@@ -97,7 +97,8 @@ def describe(config: StageConfig) -> str:
             return f"{_shape(config)}, {steps} x {config.batch_tokens:,} tokens"
         case FinetuneConfig():
             length = f"{config.steps:,} steps" if config.steps else f"{config.epochs:g} epochs"
-            return f"{_shape(config)}, {config.labels:.0%} of the labels, {length}, {config.mode}"
+            taught = f", taught by {config.teacher}" if config.teacher else ""
+            return f"{_shape(config)}, {config.labels:.0%} of the labels, {length}, {config.mode}{taught}"
         case ExportConfig():
             return config.precision
         case EvaluateConfig():

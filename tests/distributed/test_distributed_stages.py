@@ -136,6 +136,17 @@ def test_two_processes_hear_what_one_hears_and_learn_from_it_as_one_does(
     same(tmp_path / "student-1", tmp_path / "student-2")
 
 
+def test_two_processes_learn_a_task_from_a_teacher_as_one_does(
+    workers: Workers, world: World, teacher: Artifact, alone: dict[str, Path], tmp_path: Path
+) -> None:
+    changed = {"teacher": "nlu", "unlabelled": "labels", "unlabelled_batch": 7, "noise": {"asr": 0.2}, "steps": 4}
+    for count in (1, 2):
+        given = job("finetune", world, teacher, tmp_path / str(count), parallel={"shard": "full"})
+        inputs = given["inputs"] | {"nlu": str(alone["finetune"])}
+        workers.run(count, **{**given, "settings": given["settings"] | changed, "inputs": inputs})
+    same(tmp_path / "1", tmp_path / "2")
+
+
 def test_lamb_measures_whole_weights_on_two_processes(workers: Workers, world: World, teacher: Artifact, tmp_path: Path) -> None:
     lamb = {"optimizer": {"name": "lamb", "lr": 0.01, "betas": [0.9, 0.999]}, "steps": 4}
     workers.run(1, **job("pretrain", world, teacher, tmp_path / "one", **lamb))

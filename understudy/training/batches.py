@@ -67,7 +67,8 @@ class Batch:
 
     def to(self: B, device: torch.device | str) -> B:
         """The same batch on `device`."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in ("pairs", "idle")}
+        stays = ("pairs", "idle", "labelled")
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in stays}
         return replace(self, **moved)
 
 
@@ -91,11 +92,15 @@ class TaughtBatch(MaskedBatch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledBatch(Batch):
-    """For language understanding. intents_B; firsts_W: places among the T tokens of each word's first piece; tags_W."""
+    """For language understanding. intents_B; firsts_W: places among the T tokens of each word's first piece; tags_W.
+
+    labelled: whether the labels are known; where not, they are all -1, and only a teacher can say anything.
+    """
 
     intents_B: Tensor
     firsts_W: Tensor
     tags_W: Tensor
+    labelled: bool = True
 
 
 class Pieces:

@@ -11,8 +11,9 @@ import torch
 from pydantic import Field, model_validator
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import CorpusRef, EncoderRef, StageConfig, TokenizerRef
+from understudy.config import CorpusRef, EncoderRef, NluRef, StageConfig, TokenizerRef
 from understudy.corpus.labels import read_labels
+from understudy.corpus.sampling import derive
 from understudy.errors import TrainingError
 from understudy.model.encoder import Encoder, MaskedLM
 from understudy.model.folder import load_encoder
@@ -21,12 +22,13 @@ from understudy.model.nlu import save_nlu
 from understudy.model.presets import Shape, shape
 from understudy.runtime.decode import Labels
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import LabelledBatch, LabelledSequences, batches, one_epoch, onto
+from understudy.training.batches import LabelledBatch, LabelledSequences, Source, batches, one_epoch, onto
 from understudy.training.journal import copy_log
 from understudy.training.labelled import budgeted, hold_out, number
 from understudy.training.loop import Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
+from understudy.training.noise import NoiseConfig, noisy
 from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
@@ -35,6 +37,7 @@ from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import LogTo, Watch
 from understudy.training.tally import Metrics, evaluate
 from understudy.training.understanding import Understanding, accuracy
+from understudy.training.unlabelled import UnlabelledSequences, open_teacher
 
 __all__ = ["FinetuneConfig", "run"]
 
@@ -47,6 +50,12 @@ class FinetuneConfig(StageConfig):
     labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
     held_out: share of the used utterances set aside and measured after each epoch. select: "best" keeps the epoch with the
         most of them wholly right, "last" the last one.
+    noise: noised copies of the utterances that are learned from, see `noise.NoiseConfig`; an epoch passes over them too.
+    teacher: a model fine-tuned on the same labels, whose intents and slots are learned as well as the labels. soft: weight of
+        its share. temperature: of both sides' softmaxes; the loss is multiplied by its square.
+    unlabelled: utterances that only the teacher says anything of, a corpus or labels whose labels are not looked at;
+        `unlabelled_batch` of them in each update, as many as labelled ones by default. They may be among those held out: their
+        labels are not used here, but a teacher that learned from them knows them, and `select` then judges too kindly.
     mode: "full" trains everything, "frozen" only the heads.
     lr: peak for the encoder, and for the heads where `head_lr` is not given. layer_decay: each block below the top learns
         this much slower than the one above it. optimizer, muon_lr: see `optim.OptimConfig`.
@@ -66,6 +75,12 @@ class FinetuneConfig(StageConfig):
     labels: float = Field(default=1.0, gt=0, le=1)
     held_out: float = Field(default=0.0, ge=0, lt=1)
     select: Literal["last", "best"] = "last"
+    noise: NoiseConfig | None = None
+    teacher: NluRef | None = None
+    soft: float = Field(default=1.0, ge=0)
+    temperature: float = Field(default=1.0, gt=0)
+    unlabelled: CorpusRef | None = None
+    unlabelled_batch: int | None = Field(default=None, gt=0)
     mode: Literal["full", "frozen"] = "full"
     lr: float = Field(default=5e-4, gt=0)
     head_lr: float | None = Field(default=None, gt=0)
@@ -100,6 +115,10 @@ class FinetuneConfig(StageConfig):
             raise ValueError("'tokenizer' goes with 'model'; an encoder brings its own")
         if self.select == "best" and not self.held_out:
             raise ValueError("select = 'best' needs utterances to choose by: set 'held_out' above 0")
+        if self.unlabelled is not None and self.teacher is None:
+            raise ValueError("nothing can be learned from 'unlabelled' utterances without a 'teacher'")
+        if self.unlabelled_batch is not None and self.unlabelled is None:
+            raise ValueError("'unlabelled_batch' goes with 'unlabelled'")
         return self
 
 
@@ -114,9 +133,11 @@ class _Ready(TypedDict):
 def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
     """Train and write an nlu artifact.
 
-    Metrics: loss, utterances, steps, seconds, and where some were held out, their intent_accuracy, tag_accuracy and exact.
+    Metrics: loss, utterances, noised copies and unlabelled ones, steps, seconds, and where some were held out, their
+    intent_accuracy, tag_accuracy and exact.
 
-    Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from.
+    Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from, and what
+    `unlabelled.open_teacher` raises where the teacher does not fit.
     """
     source = inputs[config.encoder or str(config.tokenizer)]
     encoder = _encoder(config, source, seed)
@@ -129,17 +150,21 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     max_length = min(config.max_length or encoder.config.max_length, encoder.config.max_length)
     tokenizer = Tokenizer.load(source.path)
     ready = _Ready(max_length=max_length, spoken=config.spoken, lower=config.lower)
-    sequences, held = (LabelledSequences(number(g, tokenizer, labels, where=path, **ready)) for g in (learned, aside))
+    copies = noisy(learned, config.noise, seed=seed) if config.noise else []
+    sequences, held = (LabelledSequences(number(g, tokenizer, labels, where=path, **ready)) for g in (learned + copies, aside))
+    others = UnlabelledSequences.read(inputs[config.unlabelled].path, tokenizer, **ready) if config.unlabelled else None
     heads = {"width": config.width, "pooling": config.pooling, "dropout": 0.1 if config.dropout is None else config.dropout}
     generator = torch.Generator().manual_seed(seed)
     nlu = NLU(encoder, len(labels.intents), len(labels.tags), generator=generator, **heads)  # type: ignore[arg-type]
-    objective = Understanding(nlu, smoothing=config.smoothing, frozen=config.mode == "frozen")
+    teacher = open_teacher(inputs[config.teacher], source, inputs[config.data], labels, **ready) if config.teacher else None
+    taught = {"teacher": teacher, "soft": config.soft, "temperature": config.temperature}
+    objective = Understanding(nlu, smoothing=config.smoothing, frozen=config.mode == "frozen", **taught)  # type: ignore[arg-type]
     machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, float8=config.float8)
-    per_epoch = math.ceil(len(learned) / config.batch)
+    per_epoch = math.ceil(len(sequences.lengths) / config.batch)
     total = config.steps or max(1, round(config.epochs * per_epoch))
     outcome = train(
         objective,
-        _stream(sequences, config.batch, seed, machine),
+        _stream(config, sequences, others, seed, machine),
         build(objective, _optimizer(config), scales=scales(config, encoder.config.layers)),
         config.schedule.of(peak=config.lr, steps=total, width=encoder.config.hidden),
         machine,
@@ -155,7 +180,8 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         watch=Watch(config.log_to, draft.runs),
     )
     draft.metrics.update(_summary(outcome, nlu, machine, best=config.select == "best"))
-    draft.metrics.update(utterances=len(learned), held_out=len(aside))
+    draft.metrics.update(utterances=len(learned), held_out=len(aside), noised=len(copies))
+    draft.metrics["unlabelled"] = len(others.lengths) if others else 0
     state = whole_state(nlu)
     if not ranks().leads:
         return
@@ -206,18 +232,29 @@ def scales(config: FinetuneConfig, layers: int) -> dict[str, float]:
 
 
 def _stream(
-    sequences: LabelledSequences, batch: int, seed: int, machine: Machine
+    config: FinetuneConfig,
+    labelled: LabelledSequences,
+    unlabelled: UnlabelledSequences | None,
+    seed: int,
+    machine: Machine,
 ) -> Callable[[int], Iterator[tuple[LabelledBatch, ...]]]:
-    ones = np.ones_like(sequences.lengths)
+    """An update learns from labelled utterances and, where there are others, from some of them beside."""
 
     def following(start: int) -> Iterator[tuple[LabelledBatch, ...]]:
-        here = ranks()
-        made = batches(
-            sequences, budget=batch, seed=seed, costs=ones, bucketed=False, rank=here.rank, world=here.world, start=start
-        )
+        made = _endless(labelled, config.batch, seed, start)
+        if unlabelled is not None:
+            beside = _endless(unlabelled, config.unlabelled_batch or config.batch, derive("unlabelled", seed), start)
+            made = ((*one, *other) for one, other in zip(made, beside, strict=True))
         return onto(machine.device, made)
 
     return following
+
+
+def _endless(source: Source[LabelledBatch], utterances: int, seed: int, start: int) -> Iterator[tuple[LabelledBatch, ...]]:
+    ones, here = np.ones_like(source.lengths), ranks()
+    return batches(
+        source, budget=utterances, seed=seed, costs=ones, bucketed=False, rank=here.rank, world=here.world, start=start
+    )
 
 
 def _validator(objective: Understanding, held: LabelledSequences, machine: Machine) -> Callable[[], Metrics]:

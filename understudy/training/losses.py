@@ -28,6 +28,7 @@ __all__ = [
     "masked_cross_entropy",
     "mixed_cross_entropy",
     "soft_cross_entropy",
+    "soft_label_cross_entropy",
 ]
 
 CHUNK_ELEMENTS = 1 << 22  # logits alive at once: 16 MB in fp32, about what stays in a last-level cache
@@ -255,6 +256,20 @@ def _chunk(
 
 
 def label_cross_entropy(logits_NC: Tensor, targets_N: Tensor, *, smoothing: float = 0.0) -> tuple[Tensor, int]:
-    """Cross-entropy over a small set of labels, summed over N, and N; `smoothing` spreads that share over all labels."""
-    loss = nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="sum", label_smoothing=smoothing)
+    """Cross-entropy over a small set of labels, summed over N, and N; `smoothing` spreads that share over all labels.
+
+    A target of -1 adds nothing to the sum.
+    """
+    loss = nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="sum", label_smoothing=smoothing, ignore_index=-1)
     return loss, targets_N.numel()
+
+
+def soft_label_cross_entropy(logits_NC: Tensor, teacher_NC: Tensor, *, temperature: float = 1.0) -> tuple[Tensor, int]:
+    """Cross-entropy over a small set of labels against a teacher's distribution, summed over N, and N (Hinton et al. 2015).
+
+    Both are softmaxes of logits over `temperature`; whoever weighs the loss multiplies by its square. No gradient reaches the
+    teacher.
+    """
+    wanted_NC = torch.softmax(teacher_NC.detach().float() / temperature, -1)
+    loss = nn.functional.cross_entropy(logits_NC.float() / temperature, wanted_NC, reduction="sum")
+    return loss, len(logits_NC)

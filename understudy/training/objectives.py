@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from understudy.model.encoder import MaskedLM
+from understudy.model.heads import NLU
 from understudy.training.batches import Batch, MaskedBatch, TaughtBatch
 from understudy.training.kept import Kept
 from understudy.training.losses import Decoder, Part, mixed_cross_entropy
@@ -46,7 +47,7 @@ class Objective(nn.Module):
         """The stacks of equal blocks that are learned, for whoever checkpoints, compiles or shards them."""
         raise NotImplementedError
 
-    def beside(self) -> Iterator[MaskedLM]:
+    def beside(self) -> Iterator[MaskedLM | NLU]:
         """Models that are listened to and not learned; none in most objectives."""
         yield from ()
 
