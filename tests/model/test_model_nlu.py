@@ -98,6 +98,13 @@ def test_the_domain_is_what_its_head_says(tmp_path: Path, fifty_pieces: Path) ->
     assert {found.domain for found in Predictor.load(tmp_path / "nlu").batch([text for text, _, _ in TAUGHT])} == {"music"}
 
 
+def test_a_folder_from_before_there_were_domains_still_loads(folder: Path) -> None:
+    settings = json.loads((folder / "nlu.json").read_text())
+    (folder / "nlu.json").write_text(json.dumps({k: v for k, v in settings.items() if k not in ("domains", "threshold")}))
+    found = Predictor.load(folder)("play jazz")
+    assert (found.domain, found.out_of_domain) == ("music", False)
+
+
 def test_domains_must_fit_the_labels(tmp_path: Path, fifty_pieces: Path) -> None:
     with pytest.raises(ValueError, match="3 domains, but labels for 2"):
         save_nlu(NLU(Encoder(CONFIG), 3, 5, domains=3), LABELS, tmp_path, fifty_pieces, spoken=False, max_length=16)
