@@ -67,11 +67,11 @@ def write_tokenizer(folder: Path) -> Path:
     return folder
 
 
-def random_nlu(vocabulary: int, *, seed: int = 0, pooling: Any = "mean", **shape: int) -> NLU:
+def random_nlu(vocabulary: int, *, seed: int = 0, pooling: Any = "mean", domains: int = 0, **shape: int) -> NLU:
     """A model with weights large enough that different texts get different answers, and with non-zero biases."""
     generator = torch.Generator().manual_seed(seed)
     config = EncoderConfig(**{"layers": 2, "hidden": 32, "ffn": 48, "heads": 4, "max_length": 40, **shape}, vocab_size=vocabulary)
-    model = NLU(Encoder(config), len(LABELS.intents), len(LABELS.tags), width=32, pooling=pooling)
+    model = NLU(Encoder(config), len(LABELS.intents), len(LABELS.tags), domains=domains, width=32, pooling=pooling)
     initialise(model, generator=generator)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -81,13 +81,20 @@ def random_nlu(vocabulary: int, *, seed: int = 0, pooling: Any = "mean", **shape
 
 
 def write_nlu(
-    folder: Path, tokenizer: Path, *, spoken: bool = False, lower: bool = False, model: NLU | None = None, **options: Any
+    folder: Path,
+    tokenizer: Path,
+    *,
+    spoken: bool = False,
+    lower: bool = False,
+    threshold: float = 0.0,
+    model: NLU | None = None,
+    **options: Any,
 ) -> Path:
     """An nlu artifact around a random model, or the one given."""
     opened = artifact.open(tokenizer, kind="tokenizer")
     model = model or random_nlu(build_size(tokenizer), **options)
     with artifact.writing(folder, kind="nlu", config={}, parents={"tokenizer": opened}) as draft:
-        save_nlu(model, LABELS, draft.path, tokenizer, spoken=spoken, max_length=24, lower=lower)
+        save_nlu(model, LABELS, draft.path, tokenizer, spoken=spoken, max_length=24, lower=lower, threshold=threshold)
         draft.tokenizer = opened.hash
     return folder
 

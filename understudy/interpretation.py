@@ -45,7 +45,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """Intent, domain and slots of one utterance. Gold labels have confidence 1."""
+    """Intent, domain and slots of one utterance. Gold labels have confidence 1.
+
+    out_of_domain: the model's confidence is below the threshold that it brings, so that the utterance is probably none of those
+    it was made for; intent and slots are still what it holds likeliest.
+    """
 
     text: str
     intent: str
@@ -53,13 +57,15 @@ class Interpretation:
     domain: str = ""
     confidence: float = 1.0
     locale: str = ""
+    out_of_domain: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary: text, intent, confidence, domain, slots (name, value, start, end, confidence)."""
+        """A JSON-ready dictionary: text, intent, confidence, out_of_domain, domain, slots (name, value, start, end, confidence)."""
         return {
             "text": self.text,
             "intent": self.intent,
             "confidence": round(self.confidence, 4),
+            "out_of_domain": self.out_of_domain,
             "domain": self.domain,
             "slots": [
                 {"name": s.name, "value": s.value, "start": s.start, "end": s.end, "confidence": round(s.confidence, 4)}
@@ -151,5 +157,5 @@ def json_lines(parser: Parser, texts: Iterator[str], lang: str | None, *, togeth
         full = [text for text in batch if text.strip()]
         parsed = iter(parser.batch(full, [lang] * len(full)) if full else [])
         for text in batch:
-            empty: dict[str, Any] = {"text": text, "intent": None, "confidence": 0.0, "domain": None, "slots": []}
+            empty: dict[str, Any] = Interpretation(text, "", confidence=0.0).to_dict() | {"intent": None, "domain": None}
             yield json.dumps(next(parsed).to_dict() if text.strip() else empty, ensure_ascii=False)

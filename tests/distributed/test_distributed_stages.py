@@ -43,6 +43,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "lr": 0.003,
         "dropout": 0.0,
         "held_out": 0.2,
+        "class_weights": "sqrt",
+        "accept": 0.9,
         "precision": "fp32",
     },
 }

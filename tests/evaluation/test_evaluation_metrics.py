@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.evaluation.metrics import COUNTS, FIGURES, Scores, counts, mean, resample, score, spans, squeeze
+from understudy.evaluation.metrics import (
+    COUNTS,
+    FIGURES,
+    Scores,
+    calibration_error,
+    confidence_figures,
+    counts,
+    mean,
+    resample,
+    score,
+    spans,
+    squeeze,
+)
 from understudy.interpretation import Interpretation, Slot, parse_annotation
 
 
@@ -24,6 +36,7 @@ def test_everything_right_is_a_hundred() -> None:
     found = score(gold, gold)
     assert found.to_dict() == {
         "n": 1, "intent_accuracy": 100.0, "slot_f1": 100.0, "exact_match": 100.0, "semer": 0.0, "domain_accuracy": 100.0,
+        "ece": 0.0,
     }  # fmt: skip
 
 
@@ -122,7 +135,38 @@ def test_other_utterances_are_our_own_bug() -> None:
 def test_parts_add_up_by_counts() -> None:
     gold, predicted = [said("[a : x]"), said("[a : x] y"), said("z")], [said("x"), said("[a : x] y"), said("z", "other")]
     counted = counts(gold, predicted)
-    assert Scores.of(counted[:1].sum(axis=0) + counted[1:].sum(axis=0)) == score(gold, predicted)
+    both = counted[:1].sum(axis=0) + counted[1:].sum(axis=0)
+    assert Scores.of(both, confidence=confidence_figures(predicted, counted)) == score(gold, predicted)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two of 0.95 in the last bin, one of them right: |1 - 1.9|. One of 0.5, right: |1 - 0.5|. Together 1.4 of 3.
+    assert calibration_error(np.array([0.95, 0.95, 0.5]), np.array([True, False, True])) == pytest.approx(140 / 3)
+    # In one bin too much and too little trust cancel: 0.94 + 1 and two right.
+    assert calibration_error(np.array([0.94, 1.0]), np.array([True, True])) == pytest.approx(3.0)
+    assert math.isnan(calibration_error(np.array([]), np.array([], dtype=bool)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000).map(lambda n: n / 1000), st.booleans()), min_size=1, max_size=40))
+def test_calibration_error_is_its_definition(found: list[tuple[float, bool]]) -> None:
+    wanted = 0.0
+    for m in range(1, 16):
+        inside = [(c, r) for c, r in found if ((m - 1) / 15 < c or m == 1) and c <= m / 15]
+        if inside:
+            accuracy, confidence = (sum(column) / len(inside) for column in ([r for _, r in inside], [c for c, _ in inside]))
+            wanted += 100 * len(inside) / len(found) * abs(accuracy - confidence)
+    confidences, right = np.array([c for c, _ in found]), np.array([r for _, r in found])
+    assert calibration_error(confidences, right) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_what_was_accepted_is_scored_apart() -> None:
+    gold = [said("a"), said("b"), said("c"), said("d")]
+    predicted = [said("a"), said("b", "other"), said("c"), said("d", "other")]
+    assert math.isnan(score(gold, predicted).accepted)
+    predicted[1] = replace(predicted[1], out_of_domain=True)
+    found = score(gold, predicted)
+    assert (found.accepted, found.accepted_exact_match, found.exact_match) == (75.0, pytest.approx(200 / 3), 50.0)
+    assert found.to_dict()["accepted_exact_match"] == 66.67
 
 
 def test_mean_is_unweighted_and_leaves_out_what_is_unknown() -> None:

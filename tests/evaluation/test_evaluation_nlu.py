@@ -57,7 +57,16 @@ def test_where_all_was_seen_there_are_no_figures(gold: list[Interpretation]) -> 
     assert report["without_train_duplicates"]["locales"] == {}
     assert report["without_train_duplicates"]["mean"] == {
         "n": 0, "intent_accuracy": None, "slot_f1": None, "exact_match": None, "semer": None, "domain_accuracy": None,
+        "ece": None,
     }  # fmt: skip
+
+
+def test_what_a_model_refuses_is_counted_in_every_locale(gold: list[Interpretation]) -> None:
+    known = {g.text: replace(g, out_of_domain=g.text == "the lights off") for g in gold}
+    report = evaluate(lambda texts: [known[t] for t in texts], gold).to_json()
+    assert {name: s["accepted"] for name, s in report["locales"].items()} == {"de-DE": 100.0, "en-US": 66.67, "ja-JP": 100.0}
+    assert (report["mean"]["accepted"], report["mean"]["accepted_exact_match"]) == (88.89, 100.0)
+    assert "accepted" not in evaluate(answers(gold), gold).to_json()["mean"]
 
 
 def test_intervals_hold_the_figure_and_repeat(gold: list[Interpretation]) -> None:

@@ -210,6 +210,7 @@ def test_the_terminal_summary_fits_without_colour(content: dict[str, Any], width
 def test_marked_shows_intent_and_slots() -> None:
     found = {"text": "[b] is text", "intent": "say", "confidence": 0.987, "slots": [{"name": "t", "start": 7, "end": 11}]}
     assert marked(found).plain == "say  99 %\n[b] is [text: t]"
+    assert marked({**found, "out_of_domain": True}).plain.startswith("say  99 %  out of domain\n")
 
 
 def test_pieces_join_to_the_text() -> None:

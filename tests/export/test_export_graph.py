@@ -28,8 +28,8 @@ def both(model: NLU, **settings: Any) -> tuple[float, float]:
     session = start_session(write_graph(model, **settings).SerializeToString())
     ids_BL, mask_BL = pad(ROWS, pad_id=1)
     with torch.inference_mode():
-        wanted_BI, wanted_TS = model(torch.from_numpy(ids_BL).flatten(), Layout.padded(torch.from_numpy(mask_BL)))
-    found_BI, found_BLS = run_session(session, ids_BL, mask_BL)
+        wanted_BI, wanted_TS, _ = model(torch.from_numpy(ids_BL).flatten(), Layout.padded(torch.from_numpy(mask_BL)))
+    found_BI, found_BLS, _ = run_session(session, ids_BL, mask_BL)
     token_T = mask_BL.astype(bool).flatten()
     slots = np.abs(found_BLS.reshape(token_T.size, -1) - wanted_TS.numpy())[token_T].max()
     return float(np.abs(found_BI - wanted_BI.numpy()).max()), float(slots)
@@ -51,9 +51,9 @@ def test_the_quantised_graph_gives_nearly_torchs_numbers(bits: int):
 
 def test_padding_changes_nothing():
     session = start_session(write_graph(random_nlu(V)).SerializeToString())
-    together_BI, together_BLS = run_session(session, *pad(ROWS, pad_id=1))
+    together_BI, together_BLS, _ = run_session(session, *pad(ROWS, pad_id=1))
     for row, intents_I, slots_LS in zip(ROWS, together_BI, together_BLS, strict=True):
-        [alone_I], [alone_LS] = run_session(session, *pad([row], pad_id=1))
+        [alone_I], [alone_LS], _ = run_session(session, *pad([row], pad_id=1))
         assert np.abs(alone_I - intents_I).max() < 1e-4
         assert np.abs(alone_LS - slots_LS[: len(row)]).max() < 1e-4
 
@@ -73,6 +73,20 @@ def test_the_graph_says_what_it_takes_and_gives():
         "intent_logits": ["B", 4],
         "slot_logits": ["B", "L", 9],
     }
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_a_domain_head_is_a_third_output(pooling: str):
+    model = random_nlu(V, pooling=pooling, domains=3)
+    written = write_graph(model)
+    shapes = [[d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in written.graph.output]
+    assert ([v.name for v in written.graph.output][2:], shapes[2]) == (["domain_logits"], ["B", 3])
+    ids_BL, mask_BL = pad(ROWS, pad_id=1)
+    with torch.inference_mode():
+        wanted = model(torch.from_numpy(ids_BL).flatten(), Layout.padded(torch.from_numpy(mask_BL)))
+    found = run_session(start_session(written.SerializeToString()), ids_BL, mask_BL)
+    assert found.domains_BC is not None
+    assert np.abs(found.domains_BC - wanted.domains_BC.numpy()).max() < 1e-4
 
 
 def test_int8_is_a_quarter_of_fp32_in_large():

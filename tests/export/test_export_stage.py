@@ -49,6 +49,7 @@ def test_a_runtime_artifact_is_written(nlu_dir: Path, tmp_path: Path, precision:
         "max_length": 24,
         "spoken": False,
         "lower": False,
+        "threshold": 0.0,
     }
     assert opened.metrics["bytes"] == sum(f.size for f in opened.manifest.files.values())
     assert opened.metrics["parity"]["max_abs_diff"] < 1e-3
@@ -62,6 +63,17 @@ def test_the_float_runtime_answers_as_torch_does(nlu_dir: Path, runtime_dir: Pat
     for w, f in zip(wanted, found, strict=True):
         assert meaning(w) == meaning(f)
         assert f.confidence == pytest.approx(w.confidence, abs=1e-4)
+
+
+def test_with_all_heads_and_a_threshold_the_runtime_answers_as_torch_does(tokenizer_dir: Path, tmp_path: Path):
+    sure = sorted(f.confidence for f in Predictor.load(write_nlu(tmp_path / "a", tokenizer_dir, domains=4)).batch(SENTENCES))
+    between = (sure[len(sure) // 2] + sure[len(sure) // 2 + 1]) / 2
+    nlu = write_nlu(tmp_path / "b", tokenizer_dir, domains=4, threshold=between)
+    wanted = Predictor.load(nlu).batch(SENTENCES)
+    found = Runtime.load(export(nlu, tmp_path / "runtime", precision="fp32")).batch(SENTENCES)
+    assert [(meaning(f), f.out_of_domain) for f in found] == [(meaning(w), w.out_of_domain) for w in wanted]
+    assert {f.out_of_domain for f in found} == {True, False}
+    assert any(f.domain != LABELS.domains[f.intent] for f in found)  # said by a head of its own, here of random weights
 
 
 def test_the_quantised_runtime_mostly_answers_as_torch_does(nlu_dir: Path, tmp_path: Path):

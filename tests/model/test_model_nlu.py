@@ -53,7 +53,7 @@ def taught(tokenizer: Tokenizer) -> NLU:
     tags_W = torch.tensor([LABELS.tags.index(t.get(w, "O")) for text, _, t in TAUGHT for w in range(len(words(text)))])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(60):
-        intent_logits_BI, slot_logits_TS = model(ids_T, layout)
+        intent_logits_BI, slot_logits_TS, _ = model(ids_T, layout)
         loss = nn.functional.cross_entropy(intent_logits_BI, intents_B)
         loss = loss + nn.functional.cross_entropy(slot_logits_TS[at_W], tags_W)
         optimizer.zero_grad()
@@ -71,9 +71,52 @@ def folder(tmp_path: Path, fifty_pieces: Path) -> Path:
 
 
 def test_outputs_have_their_shapes() -> None:
-    intent_logits_BI, slot_logits_TS = nlu()(torch.randint(5, 50, (9,)), Layout.packed([4, 5]))
-    assert intent_logits_BI.shape == (2, 3)
-    assert slot_logits_TS.shape == (9, 5)
+    intents_BI, slots_TS, domains_BC = nlu()(torch.randint(5, 50, (9,)), Layout.packed([4, 5]))
+    assert (intents_BI.shape, slots_TS.shape, domains_BC) == ((2, 3), (9, 5), None)
+
+
+def test_a_third_head_scores_domains_and_leaves_the_others_as_they_were() -> None:
+    generator = torch.Generator().manual_seed(0)
+    encoder = Encoder(CONFIG)
+    initialise(encoder, generator=generator)
+    three, two = NLU(encoder, 3, 5, domains=2, generator=generator).eval(), nlu()
+    ids_T, layout = torch.randint(5, 50, (9,)), Layout.packed([4, 5])
+    found, wanted = three(ids_T, layout), two(ids_T, layout)
+    assert found.domains_BC is not None
+    assert found.domains_BC.shape == (2, 2)
+    assert torch.equal(found.intents_BI, wanted.intents_BI)
+    assert torch.equal(found.slots_TS, wanted.slots_TS)
+
+
+def test_the_domain_is_what_its_head_says(tmp_path: Path, fifty_pieces: Path) -> None:
+    model = NLU(Encoder(CONFIG), 3, 5, domains=2).eval()
+    with torch.no_grad():
+        model.heads["domain"][-1].bias.copy_(torch.tensor([-50.0, 50.0]))
+    save_nlu(model, LABELS, tmp_path / "nlu", fifty_pieces, spoken=False, max_length=16)
+    assert LABELS.domain_names == ("alarm", "music")
+    assert read_settings(tmp_path / "nlu").domains
+    assert {found.domain for found in Predictor.load(tmp_path / "nlu").batch([text for text, _, _ in TAUGHT])} == {"music"}
+
+
+def test_a_folder_from_before_there_were_domains_still_loads(folder: Path) -> None:
+    settings = json.loads((folder / "nlu.json").read_text())
+    (folder / "nlu.json").write_text(json.dumps({k: v for k, v in settings.items() if k not in ("domains", "threshold")}))
+    found = Predictor.load(folder)("play jazz")
+    assert (found.domain, found.out_of_domain) == ("music", False)
+
+
+def test_domains_must_fit_the_labels(tmp_path: Path, fifty_pieces: Path) -> None:
+    with pytest.raises(ValueError, match="3 domains, but labels for 2"):
+        save_nlu(NLU(Encoder(CONFIG), 3, 5, domains=3), LABELS, tmp_path, fifty_pieces, spoken=False, max_length=16)
+
+
+def test_less_sure_than_the_threshold_is_out_of_domain(folder: Path) -> None:
+    predict = Predictor.load(folder)
+    confidence = predict("play jazz").confidence
+    for threshold, out in ((0.0, False), (confidence, False), (min(1.0, confidence + 1e-6), confidence < 1.0)):
+        settings = read_settings(folder).model_copy(update={"threshold": threshold})
+        found = Predictor(predict.model, predict.labels, predict.tokenizer, settings)("play jazz")
+        assert (found.out_of_domain, found.intent) == (out, "play")
 
 
 def test_each_head_is_two_layers_of_256_and_a_linear_one() -> None:

@@ -112,6 +112,37 @@ def test_best_tags_are_the_best_of_all_permitted_sequences(logits_WS: np.ndarray
     assert score(found, logits_WS) == pytest.approx(best, abs=1e-4)
 
 
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(1, 5), st.just(5)), elements=st.integers(-64, 64).map(lambda n: n / 8)),
+    st.floats(0.25, 10),
+)
+def test_a_temperature_changes_no_tag(logits_WS: np.ndarray, temperature: float):
+    hot = tuple(best_tags(logits_WS / temperature).tolist())
+    assert permitted(hot)
+    # Of equally good sequences rounding may prefer another.
+    assert score(hot, logits_WS) == pytest.approx(score(tuple(best_tags(logits_WS).tolist()), logits_WS), abs=1e-9)
+
+
+def test_domains_of_labels_are_sorted_once_each_and_never_empty():
+    domains = {"a": "y", "b": "x", "c": "", "d": "y"}
+    assert Labels.from_inventory("abcd", domains, []).domain_names == ("x", "y")
+
+
+def test_the_domains_own_scores_go_before_the_intents_domain():
+    labels = Labels.from_inventory(["a", "b"], {"a": "x", "b": "y"}, [])
+    given = {"text": "q", "words": words("q"), "intent_logits_I": np.array([1.0, 0.0]), "slot_logits_WS": np.zeros((1, 1))}
+    assert decode(**given, labels=labels).domain == "x"
+    assert decode(**given, labels=labels, domain_logits_C=np.array([0.0, 1.0])).domain == "y"
+    with pytest.raises(ValueError, match=r"wanted \[2\] domains"):
+        decode(**given, labels=labels, domain_logits_C=np.zeros(3))
+
+
+@pytest.mark.parametrize(("threshold", "out"), [(0.0, False), (0.74, False), (0.76, True)])
+def test_under_the_threshold_is_out_of_domain(threshold: float, out: bool):
+    found = decode("q", words("q"), np.array([0.0, math.log(3.0)]), np.zeros((1, 5)), LABELS, threshold=threshold)
+    assert (found.intent, found.out_of_domain, found.to_dict()["out_of_domain"]) == ("play", out, out)
+
+
 def test_decode_by_hand():
     text = "play nina simone now"
     logits = np.array([[9.0, 0, 0, 0, 0], [0, 9, 0, 0, 0], [0, 0, 2, 0, 0], [9, 0, 0, 0, 0]])

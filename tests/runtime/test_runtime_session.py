@@ -136,6 +136,17 @@ def other_labels(folder: Path) -> None:
     (folder / "labels.json").write_text(json.dumps(content | {"intents": content["intents"][1:], "domains": {}}))
 
 
+def other_domains(folder: Path) -> None:
+    content = json.loads((folder / "labels.json").read_text())
+    (folder / "labels.json").write_text(json.dumps(content | {"domains": {}}))
+
+
+def test_a_graph_with_other_domains_than_its_labels_is_refused(tokenizer_dir: Path, tmp_path: Path):
+    made = export(write_nlu(tmp_path / "nlu", tokenizer_dir, domains=4), tmp_path / "runtime", precision="fp32")
+    with pytest.raises(ArtifactError, match="4 intents and 9 tags and 4 domains in the graph.*4 and 9 and 0, as in labels.json"):
+        Runtime.load(remade(made, tmp_path / "changed", other_domains))
+
+
 def other_graph(folder: Path) -> None:
     graph = onnx.load(folder / "model.onnx")
     graph.graph.output[0].name = graph.graph.node[-1].output[0]

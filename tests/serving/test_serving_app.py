@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from understudy.interpretation import Interpretation
 from understudy.runtime.session import Runtime
 from understudy.serving.app import Limits, create_app
+from understudy.serving.protocol import rasa_reply
 
 LIMITS = Limits(body_bytes=4000, texts=4, text_chars=100)
 
@@ -108,6 +110,13 @@ def test_rasas_form(client: TestClient, runtime: Runtime):
     assert [(e["entity"], e["value"], e["start"], e["end"]) for e in reply["entities"]] == [
         (s.name, s.value, s.start, s.end) for s in found.slots
     ]
+
+
+def test_out_of_domain_is_rasas_fallback():
+    said = Interpretation("sing me to the moon", "play", confidence=0.25, out_of_domain=True)
+    reply = json.loads(rasa_reply(said, "m").body)
+    fallback = {"name": "nlu_fallback", "confidence": 1.0}
+    assert (reply["intent"], reply["intent_ranking"]) == (fallback, [fallback, {"name": "play", "confidence": 0.25}])
 
 
 def test_rasas_form_of_nothing(client: TestClient):

@@ -49,12 +49,13 @@ def test_masked_language_modelling_is_cross_entropy_at_the_masks(world: World) -
 def objectives(world: World) -> list[tuple[Objective, Any]]:
     student, teacher = tiny(world.vocab_size), tiny(world.vocab_size, seed=1, layers=4, hidden=48, heads=4)
     examples = [Labelled([0, 9, 8, 2], [1, 2], [0, 1], 1, 0), Labelled([0, 7, 2], [1], [2], 0, 0)]
-    nlu = NLU(tiny(world.vocab_size).encoder, 2, 3)
+    nlu, three = NLU(tiny(world.vocab_size).encoder, 2, 3), NLU(tiny(world.vocab_size).encoder, 2, 3, domains=2)
     return [
         (MaskedLanguageModelling(student), batch(world)),
         (Distillation(student, teacher), batch(world)),
         (Distillation(student, teacher, hidden=1.0), batch(world)),
         (Understanding(nlu), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
+        (Understanding(three), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
     ]
 
 
@@ -130,6 +131,24 @@ def test_understanding_reads_first_pieces_only(world: World) -> None:
     nlu = NLU(tiny(world.vocab_size).encoder, 2, 3).eval()
     b = LabelledSequences([Labelled([0, 9, 8, 7, 2], [1, 3], [0, 2], 1, 0)]).batch(np.array([0]), epoch=0)
     parts = Understanding(nlu).eval()(b)
-    intent, tags = nlu(b.ids_T, b.layout)
+    intent, tags, _ = nlu(b.ids_T, b.layout)
     torch.testing.assert_close(parts["intent"].sum, F.cross_entropy(intent, b.intents_B))
     torch.testing.assert_close(parts["slots"].sum, F.cross_entropy(tags[[1, 3]], b.tags_W, reduction="sum"))
+
+
+def test_domains_are_a_loss_of_their_own_and_rare_ones_may_weigh_more(world: World) -> None:
+    nlu = NLU(tiny(world.vocab_size).encoder, 2, 3, domains=2).eval()
+    examples = [
+        Labelled([0, 9, 2], [1], [0], 1, 0, 1),
+        Labelled([0, 8, 2], [1], [0], 0, 0, 0),
+        Labelled([0, 7, 2], [1], [0], 0, 0),
+    ]
+    b = LabelledSequences(examples).batch(np.arange(3), epoch=0)
+    domains_BC = nlu(b.ids_T, b.layout).domains_BC
+    each = F.cross_entropy(domains_BC[:2], b.domains_B[:2], reduction="none")
+    plain = Understanding(nlu, domain=0.5).eval()(b)["domain"]
+    torch.testing.assert_close(plain.sum, each.sum())  # the third utterance has no domain, and adds nothing
+    assert (plain.weight, plain.count) == (0.5, 3)
+    weighted = Understanding(nlu, class_weights={"domain": torch.tensor([1.0, 3.0])})
+    torch.testing.assert_close(weighted.eval()(b)["domain"].sum, 3 * each[0] + each[1])
+    assert not any("weights" in name for name in weighted.state_dict())

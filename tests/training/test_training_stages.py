@@ -155,6 +155,8 @@ def test_finetuning_learns_a_small_language_wholly(world: World, teacher: Artifa
     parse_ = Predictor.load(nlu.path)
     for (text, intent, value), found in zip(sentences(), parse_.batch([s[0] for s in sentences()]), strict=True):
         assert (found.intent, [s.value for s in found.slots]) == (intent, [value]), text
+        assert found.domain == intent.split("_")[0]
+    assert nlu.metrics["valid"]["domain_accuracy"] == 1.0
 
 
 def test_finetuning_from_scratch_with_a_frozen_encoder_moves_only_heads(world: World, tmp_path: Path) -> None:
@@ -163,6 +165,53 @@ def test_finetuning_from_scratch_with_a_frozen_encoder_moves_only_heads(world: W
     one, four = (load_file(a.path / "model.safetensors") for a in made)
     changed = {name.split(".")[0] for name in one if not torch.equal(one[name], four[name])}
     assert changed == {"heads"}
+
+
+def test_temperatures_are_folded_into_the_last_layers_and_change_no_answer(world: World, tmp_path: Path) -> None:
+    common = {"model": SHAPE, "tokenizer": "tok", "held_out": 0.25, "epochs": 6, "class_weights": "sqrt", "accept": 0.9}
+    made = {
+        name: run_stage(finetune.run, finetuning(**common, calibrate=name == "fitted"), tmp_path / name, world.inputs, kind="nlu")
+        for name in ("raw", "fitted")
+    }
+    raw, fitted = (load_file(made[name].path / "model.safetensors") for name in ("raw", "fitted"))
+    found = made["fitted"].metrics["temperatures"]
+    assert set(found) == {"intent", "slots", "domain"}
+    assert "temperatures" not in made["raw"].metrics
+    for name, weight in raw.items():
+        head = name.split(".")[1] if name.startswith("heads.") and name.split(".")[2] == "6" else None
+        torch.testing.assert_close(fitted[name] * (found[head] if head else 1.0), weight, rtol=1e-3, atol=1e-6)
+    texts = [text for text, _, _ in sentences()]
+    one, two = (Predictor.load(made[name].path) for name in ("raw", "fitted"))
+    for before, after in zip(one.batch(texts), two.batch(texts), strict=True):
+        assert (before.intent, before.domain) == (after.intent, after.domain)
+        assert [(s.name, s.start, s.end) for s in before.slots] == [(s.name, s.start, s.end) for s in after.slots]
+
+
+def test_a_threshold_accepts_its_share_of_what_was_held_out(world: World, tmp_path: Path) -> None:
+    config = finetuning(model=SHAPE, tokenizer="tok", held_out=0.5, epochs=2, accept=0.6)
+    nlu = run_stage(finetune.run, config, tmp_path / "nlu", world.inputs, kind="nlu")
+    predict = Predictor.load(nlu.path)
+    assert predict.settings.threshold == nlu.metrics["threshold"] > 0
+    _, aside = hold_out(read_labels(world.labels.path / "train.jsonl"), 0.5, seed=0)
+    accepted = sum(not found.out_of_domain for found in predict.batch([g.text for g in aside])) / len(aside)
+    assert 0.6 <= accepted < 0.75
+
+
+def test_without_a_domain_loss_there_is_no_domain_head(world: World, tmp_path: Path) -> None:
+    config = finetuning(model=SHAPE, tokenizer="tok", domain=0, steps=2)
+    nlu = run_stage(finetune.run, config, tmp_path / "nlu", world.inputs, kind="nlu")
+    predict = Predictor.load(nlu.path)
+    assert set(predict.model.heads) == {"intent", "slots"}
+    found = predict("wake me six")
+    assert (found.domain, found.out_of_domain) == (predict.labels.domains[found.intent], False)
+
+
+def test_a_threshold_needs_utterances_to_choose_it_by(world: World, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="'accept' needs utterances"):
+        finetuning(model=SHAPE, tokenizer="tok", accept=0.9)
+    config = finetuning(model=SHAPE, tokenizer="tok", accept=0.9, held_out=0.001)
+    with pytest.raises(TrainingError, match="no utterances to choose a threshold by"):
+        run_stage(finetune.run, config, tmp_path / "nlu", world.inputs, kind="nlu")
 
 
 def test_budgets_are_stratified_and_nested(world: World) -> None:

@@ -26,7 +26,7 @@ from understudy.tokenizer import Tokenizer
 from understudy.training import finetune
 from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, batches
 from understudy.training.finetune import FinetuneConfig
-from understudy.training.labelled import number
+from understudy.training.labelled import following, number
 from understudy.training.loop import train
 from understudy.training.losses import label_cross_entropy, soft_label_cross_entropy
 from understudy.training.machine import Machine
@@ -198,14 +198,13 @@ def test_a_run_with_a_teacher_resumes_bit_exactly(inputs: dict[str, Artifact], w
     labels, tokenizer = Labels.load(world.labels.path / "labels.json"), Tokenizer.load(world.tokenizer.path)
     known = LabelledSequences(number(read_labels(world.labels.path / "train.jsonl"), tokenizer, labels, **READY))
     others = UnlabelledSequences.read(inputs["traffic"].path, tokenizer, **READY)
-    config = finetuning(teacher="teacher", unlabelled="traffic", unlabelled_batch=24)
 
     def run(scratch: Path, schedule: Any) -> dict[str, torch.Tensor]:
         tags = len(labels.tags)
         student = NLU(tiny(world.vocab_size, dropout=0.1).encoder, 2, tags, generator=torch.Generator().manual_seed(0))
         teacher = NLU(tiny(world.vocab_size, seed=1).encoder, 2, tags, generator=torch.Generator().manual_seed(1))
         objective = Understanding(student, teacher=teacher)
-        stream = finetune._stream(config, known, others, 0, PLAIN)
+        stream = following(known, others, 32, 24, seed=0, device=PLAIN.device)
         optimizer = build(objective, OptimConfig(lr=0.01))
         train(objective, stream, optimizer, schedule, PLAIN, steps_total=12, label="x", scratch=scratch, save_every=3)
         return objective.state_dict()

@@ -11,7 +11,7 @@ different from one that does not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,22 @@ from numpy.typing import NDArray
 
 from understudy.interpretation import Interpretation
 
-__all__ = ["COUNTS", "FIGURES", "Scores", "Span", "counts", "figures", "mean", "resample", "score", "spans", "squeeze"]
+__all__ = [
+    "CONFIDENCE",
+    "COUNTS",
+    "FIGURES",
+    "Scores",
+    "Span",
+    "calibration_error",
+    "confidence_figures",
+    "counts",
+    "figures",
+    "mean",
+    "resample",
+    "score",
+    "spans",
+    "squeeze",
+]
 
 Span = tuple[str, int, int]
 
@@ -31,6 +46,9 @@ COUNTS = (
     "correct", "deletions", "insertions", "substitutions",
 )  # fmt: skip
 FIGURES = ("intent_accuracy", "slot_f1", "exact_match", "semer", "domain_accuracy")
+# Made from confidences, not from counts, and reported without interval: the first is no ratio of sums.
+CONFIDENCE = ("ece", "accepted", "accepted_exact_match")
+BINS = 15
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,10 @@ class Scores:
         exact_match: utterances whose intent and slots are all right (A 3.3).
         semer: semantic error rate, lower is better, may exceed 100 (A 3.4).
         domain_accuracy: utterances whose domain is right, of those whose gold label has one (B).
-        intervals: 95 % bootstrap interval of each figure, by name; empty where none was drawn.
+        intervals: 95 % bootstrap interval of each figure of FIGURES, by name; empty where none was drawn.
+        ece: expected calibration error of the intent's confidence, lower is better (`calibration_error`).
+        accepted: utterances that were not called out of domain; NaN where the model calls none so.
+        accepted_exact_match: of those, the ones whose intent and slots are all right.
     """
 
     n: int
@@ -53,16 +74,27 @@ class Scores:
     semer: float
     domain_accuracy: float
     intervals: tuple[tuple[str, float, float], ...] = ()
+    ece: float = float("nan")
+    accepted: float = float("nan")
+    accepted_exact_match: float = float("nan")
 
     @classmethod
-    def of(cls, total: NDArray[np.int64], draws: NDArray[np.float64] | None = None) -> Scores:
-        """Scores of summed counts [len(COUNTS)], with intervals where bootstrap draws [R, len(FIGURES)] are given."""
+    def of(
+        cls,
+        total: NDArray[np.int64],
+        draws: NDArray[np.float64] | None = None,
+        confidence: Mapping[str, float] | None = None,
+    ) -> Scores:
+        """Scores of summed counts [len(COUNTS)], with intervals where bootstrap draws [R, len(FIGURES)] are given, and with what
+        `confidence_figures` says."""
         named = dict(zip(FIGURES, figures(total).tolist(), strict=True))
-        return cls(n=int(total[0]), **named, intervals=_intervals(draws))
+        return cls(n=int(total[0]), **named, intervals=_intervals(draws), **(confidence or {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, rounded to two decimals; None where there was nothing to score."""
-        table: dict[str, Any] = {"n": self.n, **{name: _rounded(getattr(self, name)) for name in FIGURES}}
+        """JSON-ready, rounded to two decimals; None where there was nothing to score. Without `accepted` where nothing was refused."""
+        table: dict[str, Any] = {"n": self.n, **{name: _rounded(getattr(self, name)) for name in (*FIGURES, "ece")}}
+        if not np.isnan(self.accepted):
+            table |= {name: _rounded(getattr(self, name)) for name in ("accepted", "accepted_exact_match")}
         if self.intervals:
             table["intervals"] = {name: [_rounded(low), _rounded(high)] for name, low, high in self.intervals}
         return table
@@ -152,9 +184,38 @@ def figures(total: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.stack([100 * part / whole for part, whole in pairs], axis=-1)
 
 
+def calibration_error(confidence_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
+    """Expected calibration error in percent (Guo et al. 2017, eq. 3), NaN of nothing.
+
+    Confidences are put in 15 bins of equal width, a bin's upper bound in it and its lower not; the error is the mean over the
+    utterances of the difference, in their bin, between the share that is right and the mean confidence.
+    """
+    if not len(confidence_N):
+        return float("nan")
+    bin_N = np.clip(np.ceil(BINS * confidence_N).astype(np.int64) - 1, 0, BINS - 1)
+    # In a bin of b utterances, b times that difference is the difference of the sums.
+    gap_M = np.bincount(bin_N, weights=right_N - confidence_N)
+    return 100 * float(np.abs(gap_M).sum()) / len(confidence_N)
+
+
+def confidence_figures(
+    predicted: Sequence[Interpretation], counted: NDArray[np.int64], *, judged: bool | None = None
+) -> dict[str, float]:
+    """The figures of CONFIDENCE over these utterances and their counts; `judged`: whether the model knows what is out of domain,
+    by default whether it called any of these so."""
+    c = dict(zip(COUNTS, counted.T, strict=True))
+    found = {"ece": calibration_error(np.array([p.confidence for p in predicted]), c["intents"] > 0)}
+    accepted = np.array([not p.out_of_domain for p in predicted], dtype=bool)
+    if judged if judged is not None else not accepted.all():
+        found["accepted"] = 100 * float(accepted.mean()) if len(accepted) else float("nan")
+        found["accepted_exact_match"] = 100 * float(c["exact"][accepted].mean()) if accepted.any() else float("nan")
+    return found
+
+
 def score(gold: Sequence[Interpretation], predicted: Sequence[Interpretation]) -> Scores:
     """Scores of predictions against gold labels of the same utterances in the same order."""
-    return Scores.of(counts(gold, predicted).sum(axis=0))
+    counted = counts(gold, predicted)
+    return Scores.of(counted.sum(axis=0), confidence=confidence_figures(predicted, counted))
 
 
 def resample(counted: NDArray[np.int64], *, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -177,7 +238,7 @@ def mean(parts: Sequence[Scores], draws: Sequence[NDArray[np.float64]] = ()) -> 
     `draws` are the parts' bootstrap draws. Parts are drawn independently of each other: where their utterances are
     translations of one another, the interval of the mean is a little too narrow.
     """
-    means = {name: _mean([getattr(p, name) for p in parts]) for name in FIGURES}
+    means = {name: _mean([getattr(p, name) for p in parts]) for name in (*FIGURES, *CONFIDENCE)}
     both = np.array([[_mean(list(f)) for f in d.T] for d in np.stack(draws, axis=1)]) if len(draws) else None
     return Scores(sum(p.n for p in parts), **means, intervals=_intervals(both))
 

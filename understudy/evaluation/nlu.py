@@ -21,7 +21,7 @@ from understudy import artifact
 from understudy.artifact import Artifact
 from understudy.corpus.labels import LabelSource, read_labelled
 from understudy.errors import DataError
-from understudy.evaluation.metrics import FIGURES, Scores, counts, mean, resample, squeeze
+from understudy.evaluation.metrics import FIGURES, Scores, confidence_figures, counts, mean, resample, squeeze
 from understudy.interpretation import Interpretation
 from understudy.model.nlu import Predictor
 from understudy.progress import progress
@@ -108,14 +108,22 @@ def evaluate(
     counted = counts(gold, predicted)
     kept = None if seen is None else _unseen(gold, seen)
     return NluReport(
-        scores=_section(gold, counted, range(len(gold)), seed),
-        unseen=None if kept is None else _section(gold, counted, kept, seed),
+        scores=_section(gold, predicted, counted, range(len(gold)), seed),
+        unseen=None if kept is None else _section(gold, predicted, counted, kept, seed),
         gold=tuple(gold),
         predicted=tuple(predicted),
     )
 
 
-def _section(gold: Sequence[Interpretation], counted: NDArray[np.int64], indices: Collection[int], seed: int) -> Section:
+def _section(
+    gold: Sequence[Interpretation],
+    predicted: Sequence[Interpretation],
+    counted: NDArray[np.int64],
+    indices: Collection[int],
+    seed: int,
+) -> Section:
+    # A model with a threshold has figures of it in all locales, also where it refused nothing.
+    judged = any(p.out_of_domain for p in predicted)
     by_locale: defaultdict[str, list[int]] = defaultdict(list)
     for index in indices:
         by_locale[gold[index].locale or "und"].append(index)
@@ -125,7 +133,8 @@ def _section(gold: Sequence[Interpretation], counted: NDArray[np.int64], indices
         # Each locale has its own random numbers, so that one more locale changes none of the others' intervals.
         generator = np.random.default_rng([seed, *locale.encode()])
         draws.append(resample(rows, draws=DRAWS, generator=generator))
-        scores[locale] = Scores.of(rows.sum(axis=0), draws[-1])
+        confidence = confidence_figures([predicted[i] for i in by_locale[locale]], rows, judged=judged)
+        scores[locale] = Scores.of(rows.sum(axis=0), draws[-1], confidence)
     return Section(scores, mean(list(scores.values()), draws))
 
 

@@ -163,7 +163,8 @@ def marked(found: Mapping[str, Any], colours: dict[str, str] | None = None) -> T
         found: `Interpretation.to_dict()`.
         colours: remembers the style of each slot name from one utterance to the next.
     """
-    head = Text.assemble((found["intent"], "bold"), (f"  {100 * found['confidence']:.0f} %\n", "dim"))
+    doubt = "  out of domain" if found.get("out_of_domain") else ""
+    head = Text.assemble((found["intent"], "bold"), (f"  {100 * found['confidence']:.0f} %", "dim"), (doubt, "yellow"), "\n")
     return head + annotated(found, {} if colours is None else colours)
 
 

@@ -144,7 +144,8 @@ def _graph_bytes(graph: ModelProto) -> bytes:
 
 
 def _runtime(graph: bytes, tokenizer: Tokenizer, labels: Labels, settings: NLUSettings, precision: str) -> Runtime:
-    described = RuntimeSettings(precision=precision, max_length=settings.max_length, spoken=settings.spoken, lower=settings.lower)
+    kept = settings.model_dump(include={"max_length", "spoken", "lower", "threshold"})
+    described = RuntimeSettings(precision=precision, **kept)
     return Runtime(Path(), start_session(graph, threads=None), tokenizer, labels, described, hash="")
 
 
@@ -175,13 +176,18 @@ def max_difference(model: NLU, session: ort.InferenceSession, encoded: Sequence[
     largest = 0.0
     for start in range(0, len(encoded), PARITY_BATCH):
         ids_BL, mask_BL = pad([e.ids for e in encoded[start : start + PARITY_BATCH]], pad_id=pad_id)
-        wanted_BI, wanted_TS = model(torch.from_numpy(ids_BL).flatten(), Layout.padded(torch.from_numpy(mask_BL)))
-        found_BI, found_BLS = run_session(session, ids_BL, mask_BL)
-        assert found_BI.shape == wanted_BI.shape  # else the difference below would broadcast
+        wanted = model(torch.from_numpy(ids_BL).flatten(), Layout.padded(torch.from_numpy(mask_BL)))
+        found = run_session(session, ids_BL, mask_BL)
         tokens_T = mask_BL.astype(bool).flatten()
-        intents = np.abs(found_BI - wanted_BI.numpy()).max()
-        slots = np.abs(found_BLS.reshape(len(tokens_T), -1)[tokens_T] - wanted_TS.numpy()[tokens_T]).max()
-        largest = float(np.maximum(largest, np.maximum(intents, slots)))
+        pairs = [
+            (found.intents_BI, wanted.intents_BI.numpy()),
+            (found.slots_BLS.reshape(len(tokens_T), -1)[tokens_T], wanted.slots_TS.numpy()[tokens_T]),
+        ]
+        assert (found.domains_BC is None) == (wanted.domains_BC is None)
+        if found.domains_BC is not None and wanted.domains_BC is not None:
+            pairs.append((found.domains_BC, wanted.domains_BC.numpy()))
+        assert all(ours.shape == theirs.shape for ours, theirs in pairs)  # else the differences below would broadcast
+        largest = float(np.max([largest, *(np.abs(ours - theirs).max() for ours, theirs in pairs)]))  # keeps NaN
     return largest
 
 

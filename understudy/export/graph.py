@@ -7,7 +7,8 @@ int8, is made in milliseconds, and equal weights give equal bytes. What keeps it
 int8: each column of a weight matrix gets its own scale and each row (token) of the word embedding too; activations are
 quantised as they come. Embedding rows become float again once gathered, so that only rows in use are ever converted.
 
-Shapes: B sequences, L positions, D width, F columns of a weight matrix, H heads, V vocabulary, I intents, S slot tags.
+Shapes: B sequences, L positions, D width, F columns of a weight matrix, H heads, V vocabulary, I intents, S slot tags,
+C domains.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 
 from understudy.model.encoder import POSITION_OFFSET, Block, Encoder
 from understudy.model.heads import NLU
-from understudy.runtime.session import INPUTS, OUTPUTS
+from understudy.runtime.session import DOMAINS, INPUTS, OUTPUTS
 
 __all__ = ["OPSET", "Precision", "quantise_columns", "write_graph"]
 
@@ -37,7 +38,8 @@ def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int =
     """The graph that computes `model`.
 
     Inputs are int64 `input_ids` [B, L] and `attention_mask` [B, L] (1 at tokens, then 0 at padding), outputs float32
-    `intent_logits` [B, I] and `slot_logits` [B, L, S]; B and L are free, L up to `max_length`.
+    `intent_logits` [B, I] and `slot_logits` [B, L, S], then `domain_logits` [B, C] where the model has that head; B and L
+    are free, L up to `max_length`.
 
     Args:
         model: the model, on the CPU.
@@ -51,9 +53,12 @@ def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int =
     _head(graph, pooled_BD, model.heads["intent"], name="intent", output=OUTPUTS[0])
     _head(graph, h_BLD, model.heads["slots"], name="slots", output=OUTPUTS[1])
     intents, tags = model.outputs
+    shapes: dict[str, list[str | int]] = dict(zip(OUTPUTS, (["B", intents], ["B", "L", tags]), strict=True))
+    if model.domains:
+        _head(graph, pooled_BD, model.heads["domain"], name="domain", output=DOMAINS)
+        shapes[DOMAINS] = ["B", model.domains]
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["B", "L"]) for name in INPUTS]
-    shapes = ["B", intents], ["B", "L", tags]
-    outputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in zip(OUTPUTS, shapes, strict=True)]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
     body = helper.make_graph(graph.nodes, "understudy", inputs, outputs, graph.weights)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
     written: ModelProto = helper.make_model(body, opset_imports=opsets, ir_version=IR_VERSION, producer_name="understudy")

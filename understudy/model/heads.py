@@ -1,12 +1,12 @@
-"""Intent and slots on top of an encoder (A 2.5): two feed-forward layers of 256 and a linear one for each.
+"""Intent, slots and domain on top of an encoder (A 2.5, B): two feed-forward layers of 256 and a linear one for each.
 
-Shape legend: B sequences, T packed tokens, D width, I intents, S slot tags.
+Shape legend: B sequences, T packed tokens, D width, I intents, S slot tags, C domains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,20 +14,28 @@ from torch import Tensor, nn
 from understudy.model.dropout import Dropout
 from understudy.model.encoder import Encoder, Layout, initialise
 
-__all__ = ["NLU", "Pooling"]
+__all__ = ["NLU", "Logits", "Pooling"]
 
 Pooling = Literal["mean", "first"]
 
 
+class Logits(NamedTuple):
+    """What the heads say: intents (B, I), slots (T, S) or (W, S), and domains (B, C) where the model has that head."""
+
+    intents_BI: Tensor
+    slots_TS: Tensor
+    domains_BC: Tensor | None = None
+
+
 class NLU(nn.Module):
-    """Scores of every intent for each sequence and of every BIO tag for each token.
+    """Scores of every intent and domain for each sequence and of every BIO tag for each token.
 
     Args:
-        encoder: starts both heads; trained with them or held still, as the trainer likes.
-        intents, tags: how many of each.
+        encoder: starts all heads; trained with them or held still, as the trainer likes.
+        intents, tags, domains: how many of each; without domains there is no such head.
         width: of the heads' feed-forward layers.
         dropout: inside the heads.
-        pooling: what the intent head reads: the mean over all the sequence's tokens, or its first token `<s>`.
+        pooling: what the heads of the utterance read: the mean over all the sequence's tokens, or its first token `<s>`.
         generator: draws the heads' weights.
     """
 
@@ -37,6 +45,7 @@ class NLU(nn.Module):
         intents: int,
         tags: int,
         *,
+        domains: int = 0,
         width: int = 256,
         dropout: float = 0.1,
         pooling: Pooling = "mean",
@@ -46,19 +55,23 @@ class NLU(nn.Module):
         if pooling not in ("mean", "first"):
             raise ValueError(f"pooling is 'mean' or 'first', got {pooling!r}")
         self.encoder = encoder
-        self.outputs, self.width, self.dropout, self.pooling = (intents, tags), width, dropout, pooling
+        self.outputs, self.domains = (intents, tags), domains
+        self.width, self.dropout, self.pooling = width, dropout, pooling
         D = encoder.config.hidden
         self.heads = nn.ModuleDict({"intent": _head(D, width, intents, dropout), "slots": _head(D, width, tags, dropout)})
+        if domains:
+            self.heads["domain"] = _head(D, width, domains, dropout)
         initialise(self.heads, generator=generator, by_fan_in=True)
 
-    def forward(self, ids_T: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-        """Intent logits (B, I) and slot logits (T, S) of the tokens `ids_T` (int64).
+    def forward(self, ids_T: Tensor, layout: Layout) -> Logits:
+        """Logits of the tokens `ids_T` (int64).
 
         Slots are read at the first piece of each word; the other rows of the slot logits mean nothing.
         """
         h_TD = self.encoder(ids_T, layout)
         h_BD = layout.mean(h_TD) if self.pooling == "mean" else layout.first(h_TD)
-        return self.heads["intent"](h_BD), self.heads["slots"](h_TD)
+        logits = Logits(self.heads["intent"](h_BD), self.heads["slots"](h_TD))
+        return logits._replace(domains_BC=self.heads["domain"](h_BD)) if self.domains else logits
 
     def encoder_parameters(self) -> Iterator[nn.Parameter]:
         """The weights that a frozen encoder keeps."""

@@ -6,7 +6,7 @@ A folder holds the encoder's `config.json`, `model.safetensors` (encoder under H
     nlu = Predictor.load("artifacts/student-nlu")
     nlu("wake me at six")
 
-Shape legend: B sequences, T packed tokens, I intents, S slot tags.
+Shape legend: B sequences, T packed tokens, I intents, S slot tags, C domains.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class NLUSettings(Config):
     """The contents of `nlu.json`: the heads' shape, and how text is made ready for the model.
 
     max_length: tokens of an utterance, <s> and </s> included; the rest is cut off. spoken: typed text is converted to its
-    spoken form first, where the caller names the language (A 2.2). lower: words are lower-cased for the model.
+    spoken form first, where the caller names the language (A 2.2). lower: words are lower-cased for the model. domains: there is
+    a head for the domain, over `Labels.domain_names`. threshold: confidence of the intent under which an utterance is called
+    out of domain.
     """
 
     max_length: int = Field(ge=3)
@@ -58,6 +60,8 @@ class NLUSettings(Config):
     width: int = Field(default=256, gt=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     pooling: Pooling = "mean"
+    domains: bool = False
+    threshold: float = Field(default=0.0, ge=0, le=1)
 
 
 def save_nlu(
@@ -69,6 +73,7 @@ def save_nlu(
     spoken: bool,
     max_length: int,
     lower: bool = False,
+    threshold: float = 0.0,
     state: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write `model`, what its outputs mean, and the tokenizer of `tokenizer_dir` into `folder` (which exists or is made).
@@ -82,6 +87,8 @@ def save_nlu(
     intents, tags = model.outputs
     if (intents, tags) != (len(labels.intents), len(labels.tags)):
         raise ValueError(f"{intents} intents and {tags} tags, but labels for {len(labels.intents)} and {len(labels.tags)}")
+    if model.domains not in (0, len(labels.domain_names)):
+        raise ValueError(f"{model.domains} domains, but labels for {len(labels.domain_names)}")
     config = model.encoder.config
     copy_tokenizer(tokenizer_dir, folder, vocab_size=config.vocab_size)
     write_config(config, folder, architecture="RobertaPreLayerNormModel")
@@ -92,6 +99,8 @@ def save_nlu(
         width=model.width,
         dropout=model.dropout,
         pooling=model.pooling,
+        domains=model.domains > 0,
+        threshold=threshold,
     )
     (folder / SETTINGS).write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     labels.save(folder / LABELS)
@@ -108,7 +117,8 @@ def load_nlu(folder: Path | str) -> tuple[NLU, Labels]:
     check_tokenizer(folder, config.vocab_size)
     with torch.device("meta"):
         heads = {"width": settings.width, "dropout": settings.dropout, "pooling": settings.pooling}
-        model = NLU(Encoder(config), len(labels.intents), len(labels.tags), **heads)  # type: ignore[arg-type]
+        domains = len(labels.domain_names) if settings.domains else 0
+        model = NLU(Encoder(config), len(labels.intents), len(labels.tags), domains=domains, **heads)  # type: ignore[arg-type]
     load_named(model, read_weights(folder), where=folder / WEIGHTS)
     return model.eval(), labels
 
@@ -189,11 +199,13 @@ class Predictor:
         training = self.model.training
         self.model.eval()
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
-            intent_logits_BI, slot_logits_TS = self.model(ids_T, Layout.packed(lengths, device=device))
+            intents_BI, slots_TS, domains_BC = self.model(ids_T, Layout.packed(lengths, device=device))
         self.model.train(training)
-        intent_logits_BI = intent_logits_BI.float().cpu().numpy()
-        slots = torch.split(slot_logits_TS.float().cpu(), lengths)
+        intents = intents_BI.float().cpu().numpy()
+        slots = torch.split(slots_TS.float().cpu(), lengths)
+        domains = [None] * len(encoded) if domains_BC is None else list(domains_BC.float().cpu().numpy())
+        threshold = self.settings.threshold
         return [
-            decode(e.text, e.words, intent_logits_I, slot_logits.numpy()[e.first], self.labels)
-            for e, intent_logits_I, slot_logits in zip(encoded, intent_logits_BI, slots, strict=True)
+            decode(e.text, e.words, i_I, s_TS.numpy()[e.first], self.labels, domain_logits_C=d_C, threshold=threshold)
+            for e, i_I, s_TS, d_C in zip(encoded, intents, slots, domains, strict=True)
         ]

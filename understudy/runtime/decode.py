@@ -3,7 +3,7 @@
 A model scores every intent for the utterance and every BIO tag for each word. Tags are chosen together: the best sequence
 in which `I-x` follows only `B-x` or `I-x`. Confidences are softmax probabilities of what was chosen.
 
-Shapes: I intents, S slot tags, W words.
+Shapes: I intents, S slot tags, W words, C domains.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Labels:
     """What a model can say: its intents, the domain of each, its slot names and the BIO tags over them.
 
     The order is the order of the model's outputs. Tags are always `O, B-a, I-a, B-b, I-b, …` in the order of `slots`, so
-    that odd indices begin a slot and even ones continue it; decoding relies on it.
+    that odd indices begin a slot and even ones continue it; decoding relies on it. A model with a domain head scores
+    `domain_names`.
     """
 
     intents: tuple[str, ...]
@@ -52,6 +54,11 @@ class Labels:
             raise ValueError("'tags' must be O, then B-x and I-x for each slot in order")
         if foreign := sorted(set(self.domains) - set(self.intents)):
             raise ValueError(f"'domains' names intents that do not exist: {', '.join(foreign[:5])}")
+
+    @cached_property
+    def domain_names(self) -> tuple[str, ...]:
+        """The different domains of the intents, sorted; the empty one, of intents without a domain, is none."""
+        return tuple(sorted({name for name in self.domains.values() if name}))
 
     @classmethod
     def from_inventory(cls, intents: Iterable[str], domains: Mapping[str, str], slots: Iterable[str]) -> Labels:
@@ -145,6 +152,8 @@ def decode(
     slot_logits_WS: Floats,
     labels: Labels,
     *,
+    domain_logits_C: Floats | None = None,
+    threshold: float = 0.0,
     locale: str = "",
 ) -> Interpretation:
     """The Interpretation of `text` that a model's scores stand for.
@@ -156,11 +165,15 @@ def decode(
         slot_logits_WS: [at most W, S] scores of the tags at each word's first piece; words beyond its rows (cut off by the
             model's maximum length) are outside every slot.
         labels: names of the I intents and S tags.
+        domain_logits_C: [C] scores of the domains; without them the domain is the one that `labels` gives the intent.
+        threshold: confidence of the intent under which the utterance is called out of domain.
         locale: written into the result.
     """
     I, S = len(labels.intents), len(labels.tags)
     if intent_logits_I.shape != (I,) or slot_logits_WS.ndim != 2 or slot_logits_WS.shape[1] != S:
         raise ValueError(f"wanted [{I}] and [W, {S}], got {intent_logits_I.shape} and {slot_logits_WS.shape}")
+    if domain_logits_C is not None and domain_logits_C.shape != (len(labels.domain_names),):
+        raise ValueError(f"wanted [{len(labels.domain_names)}] domains, got {domain_logits_C.shape}")
     probabilities_I = softmax(intent_logits_I)
     intent = int(probabilities_I.argmax())
     seen = min(len(words), len(slot_logits_WS))
@@ -172,8 +185,12 @@ def decode(
             confidences_W = softmax(slot_logits_WS)[np.arange(seen), tags_W]
             spans = [(word.start, word.end) for word in words[:seen]]
             slots = _apart(tags_to_slots(text, spans, [labels.tags[t] for t in tags_W], [float(c) for c in confidences_W]))
-    name = labels.intents[intent]
-    return Interpretation(text, name, slots, labels.domains.get(name, ""), float(probabilities_I[intent]), locale)
+    name, confidence = labels.intents[intent], float(probabilities_I[intent])
+    if domain_logits_C is None:
+        domain = labels.domains.get(name, "")
+    else:
+        domain = labels.domain_names[int(domain_logits_C.argmax())]
+    return Interpretation(text, name, slots, domain, confidence, locale, out_of_domain=confidence < threshold)
 
 
 def _apart(slots: Sequence[Slot]) -> tuple[Slot, ...]:

@@ -4,7 +4,7 @@
     nlu("wake me at six")          # Interpretation(intent="alarm_set", slots=(Slot("time", "six", 11, 14, …),), …)
     nlu.batch(["stop", "play jazz"])
 
-Shapes: B sequences, L positions, I intents, S slot tags.
+Shapes: B sequences, L positions, I intents, S slot tags, C domains.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from understudy import artifact
 from understudy.config import Config
@@ -28,10 +28,11 @@ from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import Encoded, encode, pad, token_batches
 from understudy.tokenizer import Tokenizer
 
-__all__ = ["INPUTS", "OUTPUTS", "Runtime", "RuntimeSettings", "run_session", "start_session"]
+__all__ = ["DOMAINS", "INPUTS", "OUTPUTS", "Runtime", "RuntimeSettings", "Scored", "run_session", "start_session"]
 
 INPUTS = ("input_ids", "attention_mask")
 OUTPUTS = ("intent_logits", "slot_logits")
+DOMAINS = "domain_logits"  # a third output, where the model has the head
 TOKENS_PER_BATCH = 2048
 
 
@@ -39,13 +40,23 @@ class RuntimeSettings(Config):
     """The contents of `runtime.json`: how text is made ready for the model.
 
     precision: of the weights. max_length: tokens the model accepts, <s> and </s> included. spoken: typed text is converted
-    to its spoken form first, where the caller names the language. lower: words are lower-cased for the model.
+    to its spoken form first, where the caller names the language. lower: words are lower-cased for the model. threshold:
+    confidence of the intent under which an utterance is called out of domain.
     """
 
     precision: str
     max_length: int
     spoken: bool = False
     lower: bool = False
+    threshold: float = Field(default=0.0, ge=0, le=1)
+
+
+class Scored(NamedTuple):
+    """Logits of padded utterances, float32: intents [B, I], slots [B, L, S], and domains [B, C] where the graph gives them."""
+
+    intents_BI: NDArray[np.float32]
+    slots_BLS: NDArray[np.float32]
+    domains_BC: NDArray[np.float32] | None = None
 
 
 class Runtime:
@@ -142,10 +153,11 @@ class Runtime:
 
     def _answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
         ids_BL, mask_BL = pad([e.ids for e in encoded], pad_id=self.tokenizer.pad)
-        intent_logits_BI, slot_logits_BLS = run_session(self.session, ids_BL, mask_BL)
+        intents_BI, slots_BLS, domains_BC = run_session(self.session, ids_BL, mask_BL)
+        domains: Sequence[NDArray[np.float32] | None] = [None] * len(encoded) if domains_BC is None else list(domains_BC)
         return [
-            decode(e.text, e.words, intent_logits_I, slot_logits_LS[e.first], self.labels)
-            for e, intent_logits_I, slot_logits_LS in zip(encoded, intent_logits_BI, slot_logits_BLS, strict=True)
+            decode(e.text, e.words, i_I, s_LS[e.first], self.labels, domain_logits_C=d_C, threshold=self.settings.threshold)
+            for e, i_I, s_LS, d_C in zip(encoded, intents_BI, slots_BLS, domains, strict=True)
         ]
 
 
@@ -174,12 +186,9 @@ def start_session(model: Path | str | bytes, *, threads: int | None = 1) -> ort.
         raise ArtifactError("ONNX Runtime cannot read this model", where=where, got=str(error).splitlines()[0][:300]) from None
 
 
-def run_session(
-    session: ort.InferenceSession, ids_BL: NDArray[np.int64], mask_BL: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Intent logits [B, I] and slot logits [B, L, S] of padded token ids and their mask, both [B, L]."""
-    intent_logits_BI, slot_logits_BLS = session.run(list(OUTPUTS), dict(zip(INPUTS, (ids_BL, mask_BL), strict=True)))
-    return intent_logits_BI, slot_logits_BLS
+def run_session(session: ort.InferenceSession, ids_BL: NDArray[np.int64], mask_BL: NDArray[np.int64]) -> Scored:
+    """Logits of padded token ids and their mask, both [B, L]."""
+    return Scored(*session.run(None, dict(zip(INPUTS, (ids_BL, mask_BL), strict=True))))
 
 
 def _read_settings(path: Path) -> RuntimeSettings:
@@ -193,12 +202,15 @@ def _check_graph(path: Path, session: ort.InferenceSession, labels: Labels) -> N
     """Inputs, outputs and their widths must be the ones this package exports, for these labels."""
     inputs = {i.name: i.type for i in session.get_inputs()}
     outputs: dict[str, Any] = {o.name: o.shape[-1] for o in session.get_outputs()}
-    if inputs != dict.fromkeys(INPUTS, "tensor(int64)") or set(outputs) != set(OUTPUTS):
+    # In this order too: `run_session` takes them as they come.
+    if inputs != dict.fromkeys(INPUTS, "tensor(int64)") or tuple(outputs) not in (OUTPUTS, (*OUTPUTS, DOMAINS)):
         got = json.dumps({"inputs": inputs, "outputs": list(outputs)})
-        wanted = f"int64 inputs {' and '.join(INPUTS)}, outputs {' and '.join(OUTPUTS)}"
+        wanted = f"int64 inputs {' and '.join(INPUTS)}, outputs {' and '.join(OUTPUTS)}, and perhaps {DOMAINS}"
         raise ArtifactError("this graph is not one of ours", where=path, got=got, wanted=wanted)
-    widths = [outputs[name] for name in OUTPUTS]
-    if widths != [len(labels.intents), len(labels.tags)]:
-        got = f"{widths[0]} intents and {widths[1]} tags in the graph"
-        wanted = f"{len(labels.intents)} and {len(labels.tags)}, as in labels.json"
+    widths = list(outputs.values())
+    named = [len(labels.intents), len(labels.tags), len(labels.domain_names)][: len(widths)]
+    if widths != named:
+        got = " and ".join(f"{n} {what}" for n, what in zip(widths, ("intents", "tags", "domains"), strict=False))
+        wanted = f"{' and '.join(map(str, named))}, as in labels.json"
+        got = f"{got} in the graph"
         raise ArtifactError("the graph and its labels do not belong together", where=path, got=got, wanted=wanted)

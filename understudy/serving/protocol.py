@@ -20,6 +20,8 @@ M = TypeVar("M", bound=BaseModel)
 
 __all__ = ["Limits", "ParseRequest", "RasaRequest", "Refusal", "check_texts", "rasa_reply", "read_json", "refuse", "validated"]
 
+RASA_FALLBACK = "nlu_fallback"
+
 
 class Limits(Config):
     """What one request may ask for.
@@ -115,8 +117,9 @@ def check_texts(texts: list[str], limits: Limits) -> None:
 
 
 def rasa_reply(interpretation: Interpretation, model: str) -> Response:
-    """An interpretation as Rasa's POST /model/parse words it."""
-    intent = {"name": interpretation.intent or None, "confidence": round(interpretation.confidence, 4)}
+    """An interpretation as Rasa's POST /model/parse words it. Out of domain it says what Rasa's FallbackClassifier does: the
+    intent `nlu_fallback`, with the likeliest one after it in the ranking."""
+    likeliest = {"name": interpretation.intent or None, "confidence": round(interpretation.confidence, 4)}
     entities = [
         {
             "entity": slot.name,
@@ -128,7 +131,9 @@ def rasa_reply(interpretation: Interpretation, model: str) -> Response:
         }
         for slot in interpretation.slots
     ]
-    ranking = [intent] if interpretation.intent else []
+    fallback = [{"name": RASA_FALLBACK, "confidence": 1.0}] if interpretation.out_of_domain else []
+    ranking = [*fallback, *([likeliest] if interpretation.intent else [])]
+    intent = fallback[0] if fallback else likeliest
     return JSONResponse(
         {"text": interpretation.text, "intent": intent, "entities": entities, "intent_ranking": ranking, "model_id": model}
     )

@@ -92,12 +92,14 @@ class TaughtBatch(MaskedBatch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledBatch(Batch):
-    """For language understanding. intents_B; firsts_W: places among the T tokens of each word's first piece; tags_W.
+    """For language understanding. intents_B; domains_B, -1 where there is none; firsts_W: places among the T tokens of each
+    word's first piece; tags_W.
 
     labelled: whether the labels are known; where not, they are all -1, and only a teacher can say anything.
     """
 
     intents_B: Tensor
+    domains_B: Tensor
     firsts_W: Tensor
     tags_W: Tensor
     labelled: bool = True
@@ -166,6 +168,7 @@ class Labelled:
     tags: Sequence[int]
     intent: int
     language: int
+    domain: int = -1
 
 
 class LabelledSequences:
@@ -184,6 +187,7 @@ class LabelledSequences:
             languages_B=torch.tensor([e.language for e in chosen]),
             pairs=int((self.lengths[indices] ** 2).sum()),
             intents_B=torch.tensor([e.intent for e in chosen]),
+            domains_B=torch.tensor([e.domain for e in chosen]),
             firsts_W=torch.tensor([int(start) + f for start, e in zip(starts, chosen, strict=True) for f in e.firsts]),
             tags_W=torch.tensor([t for e in chosen for t in e.tags]),
         )

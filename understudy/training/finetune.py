@@ -1,20 +1,21 @@
-"""The finetune stage: intent and slots from labelled utterances, on top of an encoder or from scratch (A 2.5, 3.2)."""
+"""The finetune stage: intent, slots and domain from labelled utterances, on top of an encoder or from scratch (A 2.5, 3.2)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Self, TypedDict
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, EncoderRef, NluRef, StageConfig, TokenizerRef
 from understudy.corpus.labels import read_labels
-from understudy.corpus.sampling import derive
 from understudy.errors import TrainingError
+from understudy.interpretation import Interpretation
 from understudy.model.encoder import Encoder, MaskedLM
 from understudy.model.folder import load_encoder
 from understudy.model.heads import NLU, Pooling
@@ -22,9 +23,10 @@ from understudy.model.nlu import save_nlu
 from understudy.model.presets import Shape, shape
 from understudy.runtime.decode import Labels
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import LabelledBatch, LabelledSequences, Source, batches, one_epoch, onto
+from understudy.training.batches import Labelled, LabelledSequences
+from understudy.training.calibration import calibration, fold
 from understudy.training.journal import copy_log
-from understudy.training.labelled import budgeted, hold_out, number
+from understudy.training.labelled import budgeted, class_weights, following, hold_out, number
 from understudy.training.loop import Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
@@ -35,8 +37,7 @@ from understudy.training.precision import Compile, Precision
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import LogTo, Watch
-from understudy.training.tally import Metrics, evaluate
-from understudy.training.understanding import Understanding, accuracy
+from understudy.training.understanding import Understanding, prepared, validator
 from understudy.training.unlabelled import UnlabelledSequences, open_teacher
 
 __all__ = ["FinetuneConfig", "run"]
@@ -61,6 +62,11 @@ class FinetuneConfig(StageConfig):
         this much slower than the one above it. optimizer, muon_lr: see `optim.OptimConfig`.
     epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
+    domain: weight of the loss of a third head, for the utterance's domain, which is there where the labels name two domains or
+        more; 0 leaves it out, and the domain is then the one of the intent.
+    class_weights: of intents and domains: "balanced" counts all of them alike, however rare, "sqrt" half as much so.
+    calibrate: where utterances are held out, confidences are made to fit them: a temperature for each head, folded into it.
+    accept: share of the held-out utterances sure enough to be believed; those less sure are called out of domain ever after.
     max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
     parallel: see `parallel.ParallelConfig`. float8, log_to: see `masked.MaskedConfig`.
     spoken, lower: how typed text is made ready, in training and ever after.
@@ -95,6 +101,10 @@ class FinetuneConfig(StageConfig):
     batch: int = Field(default=32, gt=0)
     dropout: float | None = Field(default=None, ge=0, lt=1)
     smoothing: float = Field(default=0.0, ge=0, lt=1)
+    domain: float = Field(default=1.0, ge=0)
+    class_weights: Literal["none", "sqrt", "balanced"] = "none"
+    calibrate: bool = True
+    accept: float | None = Field(default=None, gt=0, le=1)
     width: int = Field(default=256, gt=0)
     pooling: Pooling = "mean"
     max_length: int | None = Field(default=None, ge=3)
@@ -119,6 +129,8 @@ class FinetuneConfig(StageConfig):
             raise ValueError("nothing can be learned from 'unlabelled' utterances without a 'teacher'")
         if self.unlabelled_batch is not None and self.unlabelled is None:
             raise ValueError("'unlabelled_batch' goes with 'unlabelled'")
+        if self.accept is not None and not self.held_out:
+            raise ValueError("'accept' needs utterances to choose a threshold by: set 'held_out' above 0")
         return self
 
 
@@ -133,8 +145,8 @@ class _Ready(TypedDict):
 def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
     """Train and write an nlu artifact.
 
-    Metrics: loss, utterances, noised copies and unlabelled ones, steps, seconds, and where some were held out, their
-    intent_accuracy, tag_accuracy and exact.
+    Metrics: loss, utterances, noised copies and unlabelled ones, steps, seconds, and where some were held out, their intent_accuracy, tag_accuracy, exact and
+    domain_accuracy (before calibration, which leaves all but the losses as they are), temperatures and threshold.
 
     Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from, and what
     `unlabelled.open_teacher` raises where the teacher does not fit.
@@ -143,28 +155,24 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     encoder = _encoder(config, source, seed)
     labels = Labels.load(inputs[config.data].path / "labels.json")
     path = inputs[config.data].path / f"{config.partition}.jsonl"
-    gold = budgeted(read_labels(path), config.labels, seed=seed)
-    if not gold:
-        raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
-    learned, aside = hold_out(gold, config.held_out, seed=seed)
+    learned, aside = _parted(config, path, seed)
     max_length = min(config.max_length or encoder.config.max_length, encoder.config.max_length)
     tokenizer = Tokenizer.load(source.path)
     ready = _Ready(max_length=max_length, spoken=config.spoken, lower=config.lower)
     copies = noisy(learned, config.noise, seed=seed) if config.noise else []
-    sequences, held = (LabelledSequences(number(g, tokenizer, labels, where=path, **ready)) for g in (learned + copies, aside))
+    examples, apart = (number(g, tokenizer, labels, where=path, **ready) for g in (learned + copies, aside))
+    sequences = LabelledSequences(examples)
     others = UnlabelledSequences.read(inputs[config.unlabelled].path, tokenizer, **ready) if config.unlabelled else None
-    heads = {"width": config.width, "pooling": config.pooling, "dropout": 0.1 if config.dropout is None else config.dropout}
-    generator = torch.Generator().manual_seed(seed)
-    nlu = NLU(encoder, len(labels.intents), len(labels.tags), generator=generator, **heads)  # type: ignore[arg-type]
+    nlu = _heads(config, encoder, labels, seed)
     teacher = open_teacher(inputs[config.teacher], source, inputs[config.data], labels, **ready) if config.teacher else None
-    taught = {"teacher": teacher, "soft": config.soft, "temperature": config.temperature}
-    objective = Understanding(nlu, smoothing=config.smoothing, frozen=config.mode == "frozen", **taught)  # type: ignore[arg-type]
+    objective = _objective(config, nlu, teacher, examples)
     machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, float8=config.float8)
-    per_epoch = math.ceil(len(sequences.lengths) / config.batch)
+    held = prepared(LabelledSequences(apart), machine) if apart else []
+    per_epoch = math.ceil(len(examples) / config.batch)
     total = config.steps or max(1, round(config.epochs * per_epoch))
     outcome = train(
         objective,
-        _stream(config, sequences, others, seed, machine),
+        following(sequences, others, config.batch, config.unlabelled_batch or config.batch, seed=seed, device=machine.device),
         build(objective, _optimizer(config), scales=scales(config, encoder.config.layers)),
         config.schedule.of(peak=config.lr, steps=total, width=encoder.config.hidden),
         machine,
@@ -173,7 +181,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         scratch=draft.scratch,
         clip=config.clip,
         seed=seed,
-        validate=_validator(objective, held, machine) if aside else None,
+        validate=validator(objective, held, machine) if held else None,
         eval_every=per_epoch,
         save_every=config.save_every,
         maximise="exact" if config.select == "best" else None,
@@ -182,12 +190,30 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     draft.metrics.update(_summary(outcome, nlu, machine, best=config.select == "best"))
     draft.metrics.update(utterances=len(learned), held_out=len(aside), noised=len(copies))
     draft.metrics["unlabelled"] = len(others.lengths) if others else 0
-    state = whole_state(nlu)
+    found = calibration(objective, held, machine, calibrate=config.calibrate, accept=config.accept)
+    draft.metrics.update(found.to_metrics())
+    state = fold(whole_state(nlu), found.temperatures)
     if not ranks().leads:
         return
-    save_nlu(nlu, labels, draft.path, source.path, state=state, **ready)
+    save_nlu(nlu, labels, draft.path, source.path, threshold=found.threshold, state=state, **ready)
     copy_log(draft.scratch / "log.jsonl", draft.path / "log.jsonl")
     draft.tokenizer = vocabulary(source)
+
+
+def _parted(config: FinetuneConfig, path: Path, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
+    """What is learned from, and what is held out."""
+    gold = budgeted(read_labels(path), config.labels, seed=seed)
+    if not gold:
+        raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
+    learned, aside = hold_out(gold, config.held_out, seed=seed)
+    if config.accept is not None and not aside:
+        raise TrainingError(
+            "there are no utterances to choose a threshold by",
+            where=path,
+            got=f"{len(gold)} utterances, of which a share of {config.held_out:g} sets none aside",
+            hint="Raise held_out, or leave out accept",
+        )
+    return learned, aside
 
 
 def _summary(outcome: Outcome, nlu: NLU, machine: Machine, *, best: bool) -> dict[str, Any]:
@@ -204,6 +230,41 @@ def _summary(outcome: Outcome, nlu: NLU, machine: Machine, *, best: bool) -> dic
         chosen = max(outcome.validations, key=lambda v: v["exact"]) if best else outcome.validations[-1]
         found["valid"] = {name: round(value, 5) for name, value in chosen.items()}
     return found
+
+
+def _heads(config: FinetuneConfig, encoder: Encoder, labels: Labels, seed: int) -> NLU:
+    return NLU(
+        encoder,
+        len(labels.intents),
+        len(labels.tags),
+        domains=len(labels.domain_names) if config.domain and len(labels.domain_names) > 1 else 0,
+        width=config.width,
+        pooling=config.pooling,
+        dropout=0.1 if config.dropout is None else config.dropout,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _objective(config: FinetuneConfig, nlu: NLU, teacher: NLU | None, examples: Sequence[Labelled]) -> Understanding:
+    return Understanding(
+        nlu,
+        domain=config.domain,
+        smoothing=config.smoothing,
+        frozen=config.mode == "frozen",
+        teacher=teacher,
+        soft=config.soft,
+        temperature=config.temperature,
+        class_weights=_class_weights(config, nlu, examples),
+    )
+
+
+def _class_weights(config: FinetuneConfig, nlu: NLU, examples: Sequence[Labelled]) -> dict[str, Tensor]:
+    if config.class_weights == "none":
+        return {}
+    made = {"intent": class_weights([e.intent for e in examples], nlu.outputs[0], config.class_weights)}
+    if nlu.domains:
+        made["domain"] = class_weights([e.domain for e in examples], nlu.domains, config.class_weights)
+    return made
 
 
 def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Encoder:
@@ -229,40 +290,3 @@ def scales(config: FinetuneConfig, layers: int) -> dict[str, float]:
     factors = {f"{encoder}blocks.{i}.": config.layer_decay ** (layers - 1 - i) for i in range(layers)}
     factors |= {encoder: config.layer_decay**layers, f"{encoder}final_norm.": 1.0}
     return {**factors, "nlu.heads.": (config.head_lr or config.lr) / config.lr}
-
-
-def _stream(
-    config: FinetuneConfig,
-    labelled: LabelledSequences,
-    unlabelled: UnlabelledSequences | None,
-    seed: int,
-    machine: Machine,
-) -> Callable[[int], Iterator[tuple[LabelledBatch, ...]]]:
-    """An update learns from labelled utterances and, where there are others, from some of them beside."""
-
-    def following(start: int) -> Iterator[tuple[LabelledBatch, ...]]:
-        made = _endless(labelled, config.batch, seed, start)
-        if unlabelled is not None:
-            beside = _endless(unlabelled, config.unlabelled_batch or config.batch, derive("unlabelled", seed), start)
-            made = ((*one, *other) for one, other in zip(made, beside, strict=True))
-        return onto(machine.device, made)
-
-    return following
-
-
-def _endless(source: Source[LabelledBatch], utterances: int, seed: int, start: int) -> Iterator[tuple[LabelledBatch, ...]]:
-    ones, here = np.ones_like(source.lengths), ranks()
-    return batches(
-        source, budget=utterances, seed=seed, costs=ones, bucketed=False, rank=here.rank, world=here.world, start=start
-    )
-
-
-def _validator(objective: Understanding, held: LabelledSequences, machine: Machine) -> Callable[[], Metrics]:
-    cut = one_epoch(held.lengths, budget=8192, key="held-out", order_by=held.lengths)
-    prepared = [held.batch(indices, epoch=0).to(machine.device) for indices in cut]
-
-    def validate() -> Metrics:
-        losses = evaluate(objective, prepared, autocast=machine.autocast)
-        return {**losses, **accuracy(objective, prepared, machine)}
-
-    return validate

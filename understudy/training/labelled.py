@@ -1,19 +1,27 @@
-"""Labelled utterances as the loop wants them: a share of each locale, a part set aside, words and tags as numbers."""
+"""Labelled utterances as the loop wants them: a share of each locale, a part set aside, words and tags as numbers, updates."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from understudy.corpus.order import Permutation
+from understudy.corpus.sampling import derive
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, slots_to_tags
 from understudy.runtime.decode import Labels
 from understudy.runtime.encode import encode
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import Labelled
+from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, Source, batches, onto
+from understudy.training.ranks import ranks
 
-__all__ = ["budgeted", "hold_out", "number"]
+__all__ = ["budgeted", "class_weights", "following", "hold_out", "number"]
 
 
 def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list[Interpretation]:
@@ -53,12 +61,13 @@ def number(
     lower: bool,
     where: object = None,
 ) -> list[Labelled]:
-    """Labelled utterances as token ids, first pieces, tags and intents.
+    """Labelled utterances as token ids, first pieces, tags, intents and domains: the utterance's own, else that of its intent.
 
     Raises DataError for an intent or slot that `labels` does not have, and for an utterance without words.
     """
     intents = {name: i for i, name in enumerate(labels.intents)}
     tags = {name: i for i, name in enumerate(labels.tags)}
+    domains = {name: i for i, name in enumerate(labels.domain_names)}
     locales = {name: i for i, (name, _) in enumerate(_by_locale(gold))}
     made = []
     for one in gold:
@@ -69,5 +78,47 @@ def number(
         if unknown:
             raise DataError("a label that labels.json does not have", where=where, got=f"{unknown[0]} in {one.text[:80]!r}")
         tagged = [tags[tag] for tag in named]
-        made.append(Labelled(encoded.ids, encoded.first, tagged, intents[one.intent], locales[one.locale]))
+        domain = domains.get(one.domain, domains.get(labels.domains.get(one.intent, ""), -1))
+        made.append(Labelled(encoded.ids, encoded.first, tagged, intents[one.intent], locales[one.locale], domain))
     return made
+
+
+def class_weights(targets: Sequence[int], classes: int, how: Literal["sqrt", "balanced"]) -> Tensor:
+    """What the loss of each class (C, float32) is multiplied by, so that rare ones are learned too.
+
+    With n targets of k different classes: "balanced" n / (k count), as if all were equally frequent; "sqrt" in proportion to its
+    square root. The mean over the targets is 1. A class that does not occur has 1; targets of -1 are left out.
+    """
+    counted = Counter(target for target in targets if target >= 0)
+    power = {"sqrt": 0.5, "balanced": 1.0}[how]
+    raw = {target: count**-power for target, count in counted.items()}
+    scale = counted.total() / sum(raw[target] * count for target, count in counted.items()) if counted else 1.0
+    return torch.tensor([raw[c] * scale if c in raw else 1.0 for c in range(classes)])
+
+
+def following(
+    labelled: LabelledSequences,
+    unlabelled: Source[LabelledBatch] | None,
+    utterances: int,
+    beside: int,
+    *,
+    seed: int,
+    device: torch.device,
+) -> Callable[[int], Iterator[tuple[LabelledBatch, ...]]]:
+    """What makes the batches that follow a number of updates: `utterances` labelled ones, and `beside` of the others where there are."""
+
+    def after(start: int) -> Iterator[tuple[LabelledBatch, ...]]:
+        made = _endless(labelled, utterances, seed, start)
+        if unlabelled is not None:
+            others = _endless(unlabelled, beside, derive("unlabelled", seed), start)
+            made = ((*one, *other) for one, other in zip(made, others, strict=True))
+        return onto(device, made)
+
+    return after
+
+
+def _endless(source: Source[LabelledBatch], utterances: int, seed: int, start: int) -> Iterator[tuple[LabelledBatch, ...]]:
+    ones, here = np.ones_like(source.lengths), ranks()
+    return batches(
+        source, budget=utterances, seed=seed, costs=ones, bucketed=False, rank=here.rank, world=here.world, start=start
+    )

@@ -255,13 +255,18 @@ def _chunk(
     return hard_C, soft_C, student_CV if grad_CV is None else grad_CV
 
 
-def label_cross_entropy(logits_NC: Tensor, targets_N: Tensor, *, smoothing: float = 0.0) -> tuple[Tensor, int]:
+def label_cross_entropy(
+    logits_NC: Tensor, targets_N: Tensor, *, smoothing: float = 0.0, weights_C: Tensor | None = None
+) -> tuple[Tensor, int]:
     """Cross-entropy over a small set of labels, summed over N, and N; `smoothing` spreads that share over all labels.
 
-    A target of -1 adds nothing to the sum.
+    Each target's loss is multiplied by the weight of its label. A target of -1 adds nothing.
     """
-    loss = nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="sum", label_smoothing=smoothing, ignore_index=-1)
-    return loss, targets_N.numel()
+    options: dict[str, Any] = {"label_smoothing": smoothing, "ignore_index": -1}
+    if weights_C is None:
+        return nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="sum", **options), targets_N.numel()
+    each_N = nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="none", **options)
+    return (each_N * weights_C[targets_N.clamp(min=0)]).sum(), targets_N.numel()
 
 
 def soft_label_cross_entropy(logits_NC: Tensor, teacher_NC: Tensor, *, temperature: float = 1.0) -> tuple[Tensor, int]:

@@ -1,41 +1,40 @@
-"""The objective of fine-tuning: intents and slots of labelled utterances (A 2.5), and what a fine-tuned teacher says of any.
+"""The objective of fine-tuning: intents, slots and domains of labelled utterances (A 2.5, B), and what a fine-tuned teacher says
+of any.
 
-Shapes: B sequences, T packed tokens, W words, I intents, S slot tags.
+Shapes: B sequences, T packed tokens, W words, I intents, S slot tags, C domains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from understudy.model.heads import NLU
-from understudy.training.batches import LabelledBatch
+from understudy.model.heads import NLU, Logits
+from understudy.training.batches import LabelledBatch, LabelledSequences, one_epoch
 from understudy.training.losses import Part, label_cross_entropy, soft_label_cross_entropy
 from understudy.training.machine import Machine
 from understudy.training.objectives import Objective
-from understudy.training.tally import Metrics
+from understudy.training.tally import Metrics, evaluate
 
-__all__ = ["Understanding", "accuracy"]
-
-HEADS: Final = ("intent", "slots")
-"""What is told of an utterance, in the order of the scores."""
+__all__ = ["Understanding", "accuracy", "prepared", "validator"]
 
 
 class Understanding(Objective):
-    """Intent of each utterance and slot tag of each word, at the word's first piece (A 2.5).
+    """Intent of each utterance and slot tag of each word, at the word's first piece (A 2.5); where the model has that head, the
+    domain of each utterance (B).
 
     Args:
-        intent, slots: weights of the two losses.
-        smoothing: label smoothing of both.
+        intent, slots, domain: weights of the losses.
+        smoothing: label smoothing of all of them.
         frozen: whether the encoder stays as it is (A 3.2) and only the heads learn.
         teacher: a fine-tuned model of the same tokenizer and labels. Its distributions are learned as well, of every
             utterance, labelled or not. It is never trained or saved: see `objectives.Distillation`.
         soft: weight of the teacher's share, times that of each loss.
         temperature: of both softmaxes of the soft losses, which are multiplied by its square (Hinton et al. 2015).
+        class_weights: by the loss's name ("intent", "domain"), what each class's loss is multiplied by.
     """
 
     asked = ("scores",)
@@ -46,17 +45,22 @@ class Understanding(Objective):
         *,
         intent: float = 1.0,
         slots: float = 1.0,
+        domain: float = 1.0,
         smoothing: float = 0.0,
         frozen: bool = False,
         teacher: NLU | None = None,
         soft: float = 1.0,
         temperature: float = 1.0,
+        class_weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.nlu, self.smoothing, self.frozen = nlu, smoothing, frozen
-        self.weights = {"intent": intent, "slots": slots}
+        self.weights = {"intent": intent, "slots": slots, "domain": domain}
         self._teacher = () if teacher is None else (teacher.eval().requires_grad_(False),)
         self.soft, self.temperature = soft, temperature
+        for name, weights_C in (class_weights or {}).items():
+            # Made from the data anew each time, so no checkpoint holds them.
+            self.register_buffer(f"{name}_weights", weights_C, persistent=False)
         if frozen:
             nlu.encoder.requires_grad_(False)
 
@@ -68,9 +72,12 @@ class Understanding(Objective):
         return self
 
     def counts(self, batch: LabelledBatch) -> dict[str, int]:
-        asked = {name: targets.numel() for name, targets in _targets(batch).items()}
+        asked = {"intent": batch.intents_B.numel(), "slots": batch.tags_W.numel()}
+        if self.nlu.domains:
+            asked["domain"] = batch.domains_B.numel()
         counts = {name: count if batch.labelled else 0 for name, count in asked.items()}
-        return counts | {f"soft_{name}": count for name, count in asked.items()} if self._teacher else counts
+        told = {f"soft_{name}": count for teacher in self._teacher for name, count in asked.items() if _tells(teacher, name)}
+        return counts | told
 
     def flops(self, batch: LabelledBatch) -> float:
         ours, theirs = self.nlu.encoder.config, [teacher.encoder.config for teacher in self._teacher]
@@ -78,22 +85,29 @@ class Understanding(Objective):
         return sum(each + [config.flops(tokens=batch.tokens, pairs=batch.pairs) for config in theirs])
 
     def forward(self, batch: LabelledBatch) -> dict[str, Part]:
-        ours, counts = dict(zip(HEADS, self.scores(batch), strict=True)), self.counts(batch)
+        ours, counts = self.pairs(self.scores(batch), batch), self.counts(batch)
         parts = {}
-        for name, targets in _targets(batch).items():
-            loss, _ = label_cross_entropy(ours[name], targets, smoothing=self.smoothing)
+        for name, (logits_NC, targets_N) in ours.items():
+            weights_C = self._buffers.get(f"{name}_weights")
+            loss, _ = label_cross_entropy(logits_NC, targets_N, smoothing=self.smoothing, weights_C=weights_C)
             parts[name] = Part(loss, counts[name], self.weights[name])
         for teacher in self._teacher:
             with torch.no_grad():
-                theirs = dict(zip(HEADS, _scores(teacher, batch), strict=True))
-            for name in HEADS:
-                soft = soft_label_cross_entropy(ours[name], theirs[name], temperature=self.temperature)
+                theirs = self.pairs(_scores(teacher, batch), batch)
+            for name in ours.keys() & theirs.keys():
+                soft = soft_label_cross_entropy(ours[name][0], theirs[name][0], temperature=self.temperature)
                 parts[f"soft_{name}"] = Part(*soft, self.soft * self.temperature**2 * self.weights[name])
         return parts
 
-    def scores(self, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-        """Intent logits (B, I) of each utterance and slot logits (W, S) of each word."""
+    def scores(self, batch: LabelledBatch) -> Logits:
+        """Intent logits (B, I) and domain logits (B, C) of each utterance, slot logits (W, S) of each word."""
         return _scores(self.nlu, batch)
+
+    @staticmethod
+    def pairs(scores: Logits, batch: LabelledBatch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Logits and targets of each loss by its name."""
+        found = {"intent": (scores.intents_BI, batch.intents_B), "slots": (scores.slots_TS, batch.tags_W)}
+        return found if scores.domains_BC is None else {**found, "domain": (scores.domains_BC, batch.domains_B)}
 
     def blocks(self) -> Iterator[nn.ModuleList]:
         yield self.nlu.encoder.blocks
@@ -102,30 +116,46 @@ class Understanding(Objective):
         yield from self._teacher
 
 
-def _targets(batch: LabelledBatch) -> dict[str, Tensor]:
-    """What each head is to say."""
-    return {"intent": batch.intents_B, "slots": batch.tags_W}
+def _scores(nlu: NLU, batch: LabelledBatch) -> Logits:
+    logits: Logits = nlu(batch.ids_T, batch.layout)
+    return logits._replace(slots_TS=logits.slots_TS.index_select(0, batch.firsts_W))
 
 
-def _scores(nlu: NLU, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-    intents_BI, tags_TS = nlu(batch.ids_T, batch.layout)
-    return intents_BI, tags_TS.index_select(0, batch.firsts_W)
+def _tells(nlu: NLU, name: str) -> bool:
+    return name != "domain" or bool(nlu.domains)
+
+
+def prepared(held: LabelledSequences, machine: Machine) -> list[LabelledBatch]:
+    """All held-out utterances in batches on the machine's device."""
+    cut = one_epoch(held.lengths, budget=8192, key="held-out", order_by=held.lengths)
+    return [held.batch(indices, epoch=0).to(machine.device) for indices in cut]
+
+
+def validator(objective: Understanding, held: Sequence[LabelledBatch], machine: Machine) -> Callable[[], Metrics]:
+    """Measures the objective on the held-out batches: its losses, and `accuracy`."""
+
+    def validate() -> Metrics:
+        return {**evaluate(objective, held, autocast=machine.autocast), **accuracy(objective, held, machine)}
+
+    return validate
 
 
 @torch.no_grad()
 def accuracy(objective: Understanding, prepared: Sequence[LabelledBatch], machine: Machine) -> Metrics:
-    """Shares of right intents, of right tags (each the likeliest by itself), and of utterances with all of them right."""
+    """Shares of right intents, of right tags (each the likeliest by itself), of utterances with all of them right, and where the
+    model has that head of right domains."""
     objective.eval()
-    right = np.zeros(3)
-    total = np.zeros(3)
+    right = np.zeros(4)
+    total = np.zeros(4)
     for batch in prepared:
         with machine.autocast():
-            intents_BI, tags_WS = objective.scores(batch)
+            intents_BI, tags_WS, domains_BC = objective.scores(batch)
         intent_B = intents_BI.argmax(-1) == batch.intents_B
         tag_W = tags_WS.argmax(-1) == batch.tags_W
         wrong_B = torch.zeros_like(batch.intents_B).index_add_(0, batch.layout.sequences_T[batch.firsts_W], (~tag_W).long())
-        right += [int(intent_B.sum()), int(tag_W.sum()), int((intent_B & (wrong_B == 0)).sum())]
-        total += [len(intent_B), len(tag_W), len(intent_B)]
+        domains = 0 if domains_BC is None else int((domains_BC.argmax(-1) == batch.domains_B).sum())
+        right += [int(intent_B.sum()), int(tag_W.sum()), int((intent_B & (wrong_B == 0)).sum()), domains]
+        total += [len(intent_B), len(tag_W), len(intent_B), int((batch.domains_B >= 0).sum())]
     objective.train()
-    names = ("intent_accuracy", "tag_accuracy", "exact")
-    return {name: float(share) for name, share in zip(names, right / np.maximum(1, total), strict=True)}
+    names = ("intent_accuracy", "tag_accuracy", "exact", "domain_accuracy")[: 4 if objective.nlu.domains else 3]
+    return {name: float(share) for name, share in zip(names, right / np.maximum(1, total), strict=False)}
