@@ -106,7 +106,7 @@ def describe(config: StageConfig) -> str:
         case EvaluateConfig():
             return f"{', '.join(config.models)} on {config.partition}"
         case XnliConfig():
-            return f"{config.lang} pairs, {config.epochs:g} epochs, tested in {', '.join(config.languages)}"
+            return f"{config.lang} pairs, {config.epochs:g} epoch{'s' * (config.epochs != 1)}, tested in {', '.join(config.languages)}"
         case _:
             return ""
 
