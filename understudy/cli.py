@@ -101,7 +101,8 @@ def _print_report(report: Artifact) -> None:
 
     console = Console()
     console.print(summary(json.loads((report.path / "report.json").read_text(encoding="utf-8"))))
-    console.print(f"\nreport: {report.path / 'report.html'}", soft_wrap=True, highlight=False)
+    page = report.path / "report.html"
+    console.print(f"\nreport: {page if page.exists() else page.with_suffix('.json')}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -289,3 +290,4 @@ _stage_verb(app, "distill", "distill", "Distil an encoder from teachers.")
 _stage_verb(app, "finetune", "finetune", "Fine-tune an encoder for intents and slots.")
 _stage_verb(app, "export", "export", "Export a fine-tuned model to a runtime.")
 _stage_verb(evaluate_app, "report", "evaluate", "Compare models and write a report.")
+_stage_verb(evaluate_app, "xnli", "xnli", "Fine-tune on pairs of sentences in one language and test in others.")

@@ -16,8 +16,9 @@ from understudy.corpus.build import CorpusConfig
 from understudy.corpus.labels import LabelsConfig
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
-from understudy.evaluation import evaluate
+from understudy.evaluation import evaluate, xnli
 from understudy.evaluation.evaluate import EvaluateConfig
+from understudy.evaluation.xnli import XnliConfig
 from understudy.export import export
 from understudy.export.export import ExportConfig
 from understudy.model.presets import shape
@@ -43,6 +44,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "finetune": FinetuneConfig,
     "export": ExportConfig,
     "evaluate": EvaluateConfig,
+    "xnli": XnliConfig,
 }
 
 MAKES: dict[str, Kind] = {
@@ -56,9 +58,10 @@ MAKES: dict[str, Kind] = {
     "finetune": "nlu",
     "export": "runtime",
     "evaluate": "report",
+    "xnli": "report",
 }
 
-PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune"})
+PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli"})
 """Kinds that many processes can run together."""
 
 
@@ -103,6 +106,8 @@ def describe(config: StageConfig) -> str:
             return config.precision
         case EvaluateConfig():
             return f"{', '.join(config.models)} on {config.partition}"
+        case XnliConfig():
+            return f"{config.lang} pairs, {config.epochs:g} epoch{'s' * (config.epochs != 1)}, tested in {', '.join(config.languages)}"
         case _:
             return ""
 
@@ -137,5 +142,7 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             export.run(config, inputs, draft, seed=seed)
         case EvaluateConfig():
             evaluate.run(config, inputs, draft, seed=seed)
+        case XnliConfig():
+            xnli.run(config, inputs, draft, seed=seed)
         case _:
             raise AssertionError(f"no stage takes {type(config).__name__}")

@@ -185,3 +185,29 @@ def test_a_run_begun_on_two_ranks_ends_on_one(workers: Workers, world: World, te
     # Sums in another order differ by rounding, which updates amplify: only those shortly after the change are held equal.
     assert losses(target)[: newest + 3] == pytest.approx(losses(tmp_path / "whole")[: newest + 3], abs=1e-3)
     assert len(losses(target)) == 400
+
+
+@pytest.mark.parametrize("shard", ["optimizer", "full"])
+def test_two_processes_tell_how_sentences_relate_as_one_does(
+    shard: str, workers: Workers, teacher: Artifact, tmp_path: Path
+) -> None:
+    words = ("six", "seven", "yesterday", "imagine")
+    rows = [f"wake me {a}\t{b} again\t{'entailment' if a == b else 'neutral'}\n" for a in words for b in words]
+    (tmp_path / "en.tsv").write_text("".join(rows))
+    settings = {
+        "encoder": "teacher", "train": str(tmp_path / "en.tsv"), "test": str(tmp_path / "{lang}.tsv"), "languages": ["en"],
+        "epochs": 3, "batch": 6, "lr": 0.003, "dropout": 0.0, "held_out": 0.3, "precision": "fp32",
+    }  # fmt: skip
+    for count in (1, 2):
+        target, parallel = tmp_path / str(count), {"shard": shard}
+        workers.run(
+            count,
+            kind="xnli",
+            settings={**settings, "parallel": parallel},
+            target=str(target),
+            inputs={"teacher": str(teacher.path)},
+        )
+    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), abs=1e-5)
+    one, two = (json.loads((tmp_path / str(count) / "report.json").read_text()) for count in (1, 2))
+    assert one["languages"] == two["languages"]
+    assert one["languages"]["en"]["pairs"] == 16

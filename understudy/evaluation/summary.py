@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["annotated", "marked", "nlu_table", "pieces", "search_table", "summary"]
+__all__ = ["annotated", "marked", "nlu_table", "pieces", "search_table", "summary", "xnli_table"]
 
 COLUMNS = (("intent_accuracy", "intent"), ("slot_f1", "slot F1"), ("exact_match", "exact"), ("semer", "SemER"))
 STYLES = ("black on cyan", "black on yellow", "black on green", "black on magenta", "white on blue", "white on red")
@@ -26,8 +26,10 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     """What `report.json` says, as something rich can print.
 
     Args:
-        report: the contents of `report.json` as `evaluate.run` writes it.
+        report: the contents of `report.json` as `evaluate.run` or `xnli.run` writes it.
     """
+    if report.get("kind") == "xnli":
+        return xnli_table(report)
     parts: list[RenderableType] = [
         _heading(f"Understanding, % of {report['utterances']:,} {report['partition']} utterances"),
         nlu_table(report["models"]),
@@ -71,6 +73,25 @@ def search_table(search: Mapping[str, Any]) -> RenderableType:
     return Group(
         _heading(f"{search['chosen']:,} ids are {verdict}"), growth, _heading(f"{search['chosen']:,} ids, by language"), languages
     )
+
+
+def xnli_table(report: Mapping[str, Any]) -> RenderableType:
+    """Accuracy in every language, its interval and both means.
+
+    Args:
+        report: the contents of `report.json` as `xnli.run` writes it.
+    """
+    trained = report["trained_on"]
+    table = _columns("language", "accuracy", "95 %", "pairs")
+    for lang, found in report["languages"].items():
+        low, high = found["interval"]
+        style = "dim" if lang == trained["language"] else None
+        table.add_row(lang, _number(found["accuracy"]), f"{_number(low)}–{_number(high)}", f"{found['pairs']:,}", style=style)
+    table.add_section()
+    table.add_row("mean", _number(report["mean"]))
+    table.add_row(f"mean without {trained['language']}", _number(report["zero_shot"]), style="bold")
+    heading = f"{report['encoder']} on pairs of sentences, fine-tuned on {trained['pairs']:,} in {trained['language']}"
+    return Padding(Group(_heading(heading), table), (1, 0, 0, 0))
 
 
 def _columns(first: str, *others: str) -> Table:

@@ -1,6 +1,7 @@
-"""Intent, slots and domain on top of an encoder (A 2.5, B): two feed-forward layers of 256 and a linear one for each.
+"""What stands on top of an encoder (A 2.5, B): two feed-forward layers of 256 and a linear one for each of intent, slots and domain,
+or for a class.
 
-Shape legend: B sequences, T packed tokens, D width, I intents, S slot tags, C domains.
+Shape legend: B sequences, T packed tokens, D width, I intents, S slot tags, C domains or classes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from understudy.model.dropout import Dropout
 from understudy.model.encoder import Encoder, Layout, initialise
 
-__all__ = ["NLU", "Logits", "Pooling"]
+__all__ = ["NLU", "Classifier", "Logits", "Pooling"]
 
 Pooling = Literal["mean", "first"]
 
@@ -80,6 +81,32 @@ class NLU(nn.Module):
     def head_parameters(self) -> Iterator[nn.Parameter]:
         """The weights that are always trained."""
         return self.heads.parameters()
+
+
+class Classifier(nn.Module):
+    """Scores of every class for each sequence. Arguments are those of `NLU`; classes: how many."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        classes: int,
+        *,
+        width: int = 256,
+        dropout: float = 0.1,
+        pooling: Pooling = "mean",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.classes, self.pooling = encoder, classes, pooling
+        self.head = _head(encoder.config.hidden, width, classes, dropout)
+        initialise(self.head, generator=generator, by_fan_in=True)
+
+    def forward(self, ids_T: Tensor, layout: Layout) -> Tensor:
+        """Logits (B, C) of the sequences of the tokens `ids_T` (int64)."""
+        h_TD = self.encoder(ids_T, layout)
+        h_BD = layout.mean(h_TD) if self.pooling == "mean" else layout.first(h_TD)
+        logits_BC: Tensor = self.head(h_BD)
+        return logits_BC
 
 
 def _head(inputs: int, width: int, outputs: int, dropout: float) -> nn.Sequential:
