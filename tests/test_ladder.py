@@ -28,6 +28,7 @@ LADDER = [
     "serving",
     "experiment",
     "stages",
+    "seeds",
     "recipe",
     "planner",
     "study",

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from understudy.errors import RecipeError, nearest
@@ -32,6 +32,8 @@ __all__ = [
     "TokenizerRef",
     "canonical_json",
     "digest",
+    "filled",
+    "included",
     "override",
     "parse",
     "read_toml",
@@ -91,7 +93,17 @@ class ModelRef(Ref):
 
 
 class StageConfig(Config):
-    """Base of the settings of one stage. `kind` is set by each subclass to its own literal."""
+    """Base of the settings of one stage. `kind` is set by each subclass to its own literal.
+
+    seed: of everything random in this stage, in place of the recipe's. Not dumped: an artifact records its seed anyway, and
+        what was made before a stage could have its own stays up to date.
+    """
+
+    seed: int | None = Field(default=None, ge=0, exclude=True)
+
+    def seeded(self, otherwise: int) -> int:
+        """The stage's own seed, `otherwise` where it has none."""
+        return otherwise if self.seed is None else self.seed
 
     def reads(self) -> list[Path]:
         """Files outside the artifacts that the stage reads: a change of one makes the stage run again."""
@@ -135,6 +147,40 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError("this is not valid TOML", where=path, got=str(error)) from None
+
+
+def included(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The TOML at `path` with the stages of the recipes that it includes (`include`, paths beside it) before its own.
+
+    Raises RecipeError naming the file and line of what is not TOML, a circle, or a stage that two recipes tell differently.
+    """
+    path = path.resolve()
+    if path in within:
+        raise RecipeError("recipes include one another in a circle", where=path, got=" -> ".join(p.name for p in (*within, path)))
+    table = read_toml(path)
+    found: dict[str, Any] = {}
+    for name in table.pop("include", []):
+        theirs = included(path.parent / str(name), (*within, path)).get("stage", {})
+        for stage, settings in theirs.items():
+            if found.setdefault(stage, settings) != settings:
+                raise RecipeError("two recipes say different things of one stage", where=path.name, got=stage)
+    for stage in table.get("stage", {}):
+        if stage in found:
+            raise RecipeError("this stage is in an included recipe already", where=path.name, got=stage, wanted="another name")
+    return {**table, "stage": {**found, **table.get("stage", {})}}
+
+
+def filled(value: Any, data_root: Path | None, where: str) -> Any:
+    """`value` with `{data_root}` replaced in every string. Raises RecipeError where `data_root` is wanted and None."""
+    if isinstance(value, dict):
+        return {key: filled(item, data_root, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, data_root, where) for item in value]
+    if isinstance(value, str) and "{data_root}" in value:
+        if data_root is None:
+            raise RecipeError("this recipe reads data of yours", where=where, got=value, hint="Say where it is: data_root=DIR")
+        return value.replace("{data_root}", str(data_root))
+    return value
 
 
 def override(table: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from understudy import artifact, stages
+from understudy import artifact, seeds, stages
 from understudy.artifact import Artifact, Manifest, Parent
-from understudy.config import Config, StageConfig, override, parse, read_toml, refs
+from understudy.config import Config, StageConfig, filled, included, override, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.training.ranks import agree, barrier, joined
 
@@ -29,7 +30,7 @@ State = Literal["cached", "resume", "run", "wait"]
 
 
 class Recipe(Config):
-    """A whole pipeline: top-level settings and its stages by name, in the order of the file."""
+    """A whole pipeline: top-level settings and its stages by name, in the order of the file; each seed of a stage is a stage."""
 
     name: str
     seed: int
@@ -75,52 +76,24 @@ class Done:
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong."""
-    top = parse(_TopLevel, override(_included(path, ()), overrides), where=path.name)
+    top = parse(_TopLevel, override(included(path), overrides), where=path.name)
     if not top.stage:
         raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
     for name in top.stage:
         if not name.replace("-", "").replace("_", "").isalnum():
             raise RecipeError("a stage name is letters, digits, '-' and '_'", where=f"{path.name}.stage", got=name)
     configs = {
-        name: stages.parse_stage(_fill(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
+        name: stages.parse_stage(filled(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
         for name, table in top.stage.items()
     }
     recipe = Recipe.model_construct(
-        name=top.name, seed=top.seed, artifacts=top.artifacts or Path("artifacts") / top.name, stage=configs
+        name=top.name,
+        seed=top.seed,
+        artifacts=top.artifacts or Path("artifacts") / top.name,
+        stage=seeds.expand(configs, top.seed),
     )
     _check_references(recipe)
     return recipe
-
-
-def _included(path: Path, within: tuple[Path, ...]) -> dict[str, Any]:
-    """The TOML at `path` with the stages of the recipes that it includes (`include`, paths beside it) before its own."""
-    path = path.resolve()
-    if path in within:
-        raise RecipeError("recipes include one another in a circle", where=path, got=" -> ".join(p.name for p in (*within, path)))
-    table = read_toml(path)
-    found: dict[str, Any] = {}
-    for name in table.pop("include", []):
-        theirs = _included(path.parent / str(name), (*within, path)).get("stage", {})
-        for stage, settings in theirs.items():
-            if found.setdefault(stage, settings) != settings:
-                raise RecipeError("two recipes say different things of one stage", where=path.name, got=stage)
-    for stage in table.get("stage", {}):
-        if stage in found:
-            raise RecipeError("this stage is in an included recipe already", where=path.name, got=stage, wanted="another name")
-    return {**table, "stage": {**found, **table.get("stage", {})}}
-
-
-def _fill(value: Any, data_root: Path | None, where: str) -> Any:
-    """`value` with `{data_root}` replaced in every string."""
-    if isinstance(value, dict):
-        return {key: _fill(item, data_root, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list):
-        return [_fill(item, data_root, where) for item in value]
-    if isinstance(value, str) and "{data_root}" in value:
-        if data_root is None:
-            raise RecipeError("this recipe reads data of yours", where=where, got=value, hint="Say where it is: data_root=DIR")
-        return value.replace("{data_root}", str(data_root))
-    return value
 
 
 def _check_references(recipe: Recipe) -> None:
@@ -167,7 +140,7 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
     """What a run would do, in order, judged without running anything.
 
     Args:
-        only: names of the stages to run; their inputs must exist already.
+        only: names of the stages to run, each with all its seeds; their inputs must exist already.
     """
     for name in only:
         if name not in recipe.stage:
@@ -175,11 +148,11 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
                 f"there is no stage '{name}'",
                 where="--only",
                 hint=nearest(name, recipe.stage),
-                wanted=f"one of {', '.join(recipe.stage)}",
+                wanted=f"one of {', '.join(dict.fromkeys(map(seeds.stem, recipe.stage)))}",
             )
     planned: dict[str, Planned] = {}
     for name in _order(recipe):
-        if only and name not in only:
+        if only and name not in only and seeds.stem(name) not in only:
             continue
         config = recipe.stage[name]
         inputs = {str(r): recipe.directory(r) if r in recipe.stage else Path(r) for r in refs(config)}
@@ -200,7 +173,7 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
 def _state(recipe: Recipe, name: str, manifests: Mapping[str, Manifest], inputs: Mapping[str, Path]) -> State:
     config, directory = recipe.stage[name], recipe.directory(name)
     parents = {i: Parent(path=str(inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
-    mark = artifact.fingerprint(stages.MAKES[_kind(config)], resolved(config), parents, recipe.seed)
+    mark = artifact.fingerprint(stages.MAKES[_kind(config)], resolved(config), parents, config.seeded(recipe.seed))
     made = artifact.peek(directory)
     if made is not None and made.fingerprint == mark:
         return "cached"
@@ -241,8 +214,12 @@ def _run_planned(recipe: Recipe, item: Planned, on_start: Callable[[Planned], No
 def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, *, seed: int) -> Artifact:
     """Run one stage on explicit paths: open and verify the inputs, do the work, write the artifact at `directory`.
 
+    seed: where the stage has none of its own. Raises RecipeError for settings that ask for several seeds.
+
     Under `torchrun`, every rank must call it.
     """
+    seeds.check_one(config)
+    seed = config.seeded(seed)
     with joined() as here:
         opened = {ref: artifact.open(inputs[ref], kind=_kinds(config, ref)) for ref in inputs}
         kind = stages.MAKES[_kind(config)]
@@ -263,23 +240,29 @@ def _kinds(config: StageConfig, name: str) -> list[Any]:
 
 
 def plan_table(planned: Sequence[Planned]) -> Table:
-    """A plan for the eye: each stage with its kind, inputs, what it will do, and its state."""
+    """A plan for the eye: each stage with its kind, inputs, what it will do, and its state; a row for all seeds of a stage."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("stage", "kind", "from", "what", "state"):
         table.add_column(column, overflow="fold")
     meaning = {"cached": "cached", "resume": "resume", "run": "run", "wait": "run if inputs change"}
-    for item in planned:
-        what = stages.describe(item.config)
-        table.add_row(item.name, _kind(item.config), ", ".join(item.inputs), what, meaning[item.state])
+    items = {item.name: item for item in planned}
+    for title, names in seeds.grouped(items).items():
+        first = items[names[0]]
+        states = Counter(meaning[items[name].state] for name in names)
+        said = ", ".join(state if len(states) == 1 else f"{n} {state}" for state, n in states.items())
+        table.add_row(title, _kind(first.config), ", ".join(seeds.grouped(first.inputs)), stages.describe(first.config), said)
     return table
 
 
 def done_table(done: Sequence[Done]) -> Table:
-    """What a run made, for the eye: each stage with its seconds and its artifact."""
+    """What a run made, for the eye: each stage with its seconds and its artifact; a row for all seeds of a stage."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("stage")
     table.add_column("seconds", justify="right")
     table.add_column("artifact", overflow="fold")
-    for item in done:
-        table.add_row(item.name, "cached" if item.skipped else f"{item.seconds:.1f}", str(item.artifact.path))
+    items = {item.name: item for item in done}
+    for title, names in seeds.grouped(items).items():
+        made = [items[name].seconds for name in names if not items[name].skipped]
+        where = seeds.braced([str(items[name].artifact.path) for name in names])
+        table.add_row(title, f"{sum(made):.1f}" if made else "cached", where)
     return table

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, ModelRef, StageConfig
@@ -23,6 +23,7 @@ from understudy.evaluation.lineage import Ancestor, curves, data_cards, family
 from understudy.evaluation.mistakes import confusions, slot_mistakes
 from understudy.evaluation.nlu import NluReport, Parser, evaluate, load_parser, relative_error_change, train_texts
 from understudy.evaluation.report import render
+from understudy.evaluation.several import best_by_locale, change_spread, seeds_of, to_json, together
 from understudy.interpretation import Interpretation
 from understudy.runtime.session import Runtime
 
@@ -47,11 +48,21 @@ SHOWN_FIRST = (
 )  # languages of examples: many scripts early
 
 
+# One model, or one for each seed; a single one is dumped as it is written, so that its report stays up to date.
+Each = Annotated[
+    tuple[ModelRef, ...],
+    Field(min_length=1),
+    BeforeValidator(lambda refs: (refs,) if isinstance(refs, str) else refs),
+    PlainSerializer(lambda refs: str(refs[0]) if len(refs) == 1 else [str(ref) for ref in refs]),
+]
+
+
 class EvaluateConfig(StageConfig):
     """Settings of the evaluate stage.
 
     Attributes:
-        models: the models to compare by the name the report gives them; the report looks closely at the first.
+        models: the models to compare by the name the report gives them; the report looks closely at the first. A finetune
+            stage with `seeds` stands for all of them, and so does a list of models: their mean is reported, and their spread.
         labels: labelled data; its train partition is only used to find duplicates.
         partition: the part of `labels` to parse.
         runtime: an exported model whose size and latency are measured and which parses the examples.
@@ -61,7 +72,7 @@ class EvaluateConfig(StageConfig):
     """
 
     kind: Literal["evaluate"] = "evaluate"
-    models: dict[str, ModelRef] = Field(min_length=1)
+    models: dict[str, Each] = Field(min_length=1)
     labels: CorpusRef
     partition: str = "dev"
     runtime: ModelRef | None = None
@@ -88,11 +99,16 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     gold = _partition(labels, config.partition)
     train = labels.path / "train.jsonl"
     seen = train_texts(read_labels(train)) if config.partition != "train" and train.is_file() else None
-    reports, parser = {}, None
-    for name, ref in config.models.items():
-        model = load_parser(inputs[ref])
-        parser = parser or model
-        reports[name] = evaluate(model, gold, seen=seen, label=f"evaluate {name}", seed=seed)
+    reports: dict[str, NluReport] = {}
+    parser: Parser | None = None
+    for name, refs in config.models.items():
+        each = []
+        for number, ref in enumerate(refs, start=1):
+            model = load_parser(inputs[ref])
+            parser = parser or model
+            label = f"evaluate {name}" + (f", {number} of {len(refs)}" if len(refs) > 1 else "")
+            each.append(evaluate(model, gold, seen=seen, label=label, seed=seed))
+        reports[name] = together(each, seen=seen, seed=seed)
         log.info("%s: mean exact match %.2f %%", name, reports[name].mean.exact_match)
     assert parser is not None
     deployed, measured = parser, None
@@ -108,7 +124,7 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         "runtime": measured,
         "examples": _examples(chosen, deployed),
         "examples_by": inputs[config.runtime].path.name if config.runtime else next(iter(config.models)),
-        **_history(list(inputs.values())),
+        **_history(list(inputs.values()), [[inputs[ref] for ref in refs] for refs in config.models.values()]),
         "seed": seed,
         "machine": _machine(),
     }
@@ -138,11 +154,15 @@ def _scores(
     order = np.random.default_rng(seed).permutation(len(first.gold))
     gold, predicted = [first.gold[i] for i in order], [first.predicted[i] for i in order]
     baseline = reports[config.baseline] if config.baseline else None
-    about = {name: {"artifact": inputs[ref].path.name, "kind": inputs[ref].kind} for name, ref in config.models.items()}
+    firsts = {name: inputs[refs[0]] for name, refs in config.models.items()}
+    about = {name: {"artifact": model.path.name, "kind": model.kind} for name, model in firsts.items()}
+    several = {n: r for n, r in reports.items() if baseline and len(seeds_of(r)) > 1}
     return {
-        "models": {name: {**about[name], **report.to_json()} for name, report in reports.items()},
+        "models": {name: {**about[name], **to_json(report)} for name, report in reports.items()},
         "baseline": config.baseline,
         "relative_error_change": {n: relative_error_change(r, baseline) for n, r in reports.items()} if baseline else {},
+        "relative_error_change_sd": {n: change_spread(r, baseline) for n, r in several.items()} if baseline else {},
+        "best_by_locale": best_by_locale(reports),
         "confusions": confusions(gold, predicted),
         "slot_mistakes": slot_mistakes(gold, predicted),
     }
@@ -209,17 +229,23 @@ def _examples(chosen: Sequence[Interpretation], parser: Parser) -> list[dict[str
     ]
 
 
-def _history(inputs: Sequence[Artifact]) -> dict[str, Any]:
-    """The stages everything came from, their loss curves and data cards, and the versions of what made them."""
+def _history(inputs: Sequence[Artifact], models: Sequence[Sequence[Artifact]]) -> dict[str, Any]:
+    """The stages everything came from, their loss curves and data cards, and the versions of what made them.
+
+    `seed_of` of a stage is the place of the first seed of the same model, None of one that leads a model itself.
+    """
     ancestors = family(inputs)
     index = {a.path: i for i, a in enumerate(ancestors)}
+    places = [[index[model.path.resolve()] for model in each] for each in models]
+    leads = {first for first, *_ in places}
+    firsts = {other: first for first, *others in places for other in others if other not in leads}
     versions: dict[str, list[str]] = {}
     for ancestor in ancestors:
         for package, version in (ancestor.manifest.versions if ancestor.manifest else {}).items():
             if version not in versions.setdefault(package, []):
                 versions[package].append(version)
     return {
-        "stages": [_stage(a, [index[p] for p in a.parents]) for a in ancestors],
+        "stages": [{**_stage(a, [index[p] for p in a.parents]), "seed_of": firsts.get(i)} for i, a in enumerate(ancestors)],
         "curves": curves(ancestors),
         "cards": data_cards(ancestors),
         "versions": versions,

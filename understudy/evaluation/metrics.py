@@ -221,7 +221,8 @@ def score(gold: Sequence[Interpretation], predicted: Sequence[Interpretation]) -
 def resample(counted: NDArray[np.int64], *, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
     """Figures of `draws` bootstrap samples, [draws, len(FIGURES)], of counts [utterances, len(COUNTS)].
 
-    A sample takes as many utterances as there are, with replacement.
+    A sample takes as many utterances as there are, with replacement. Of counts [utterances, seeds, len(COUNTS)] all seeds
+    are scored on the same sample and their figures averaged, those without a figure left out.
     """
     n = len(counted)
     if n == 0:
@@ -229,7 +230,14 @@ def resample(counted: NDArray[np.int64], *, draws: int, generator: np.random.Gen
     # Utterances with equal counts are as good as one another: draw how many of each kind, not which.
     kinds, sizes = np.unique(counted, axis=0, return_counts=True)
     taken = generator.multinomial(n, sizes / n, size=draws)
-    return figures(np.rint(taken.astype(np.float64) @ kinds.astype(np.float64)).astype(np.int64))
+    totals = np.rint(taken.astype(np.float64) @ kinds.reshape(len(kinds), -1).astype(np.float64)).astype(np.int64)
+    found = figures(totals.reshape(draws, *counted.shape[1:]))
+    if found.ndim == 2:
+        return found
+    known = ~np.isnan(found)
+    with np.errstate(invalid="ignore"):
+        averaged: NDArray[np.float64] = np.where(known, found, 0.0).sum(axis=1) / known.sum(axis=1)
+    return averaged
 
 
 def mean(parts: Sequence[Scores], draws: Sequence[NDArray[np.float64]] = ()) -> Scores:

@@ -27,7 +27,17 @@ from understudy.model.nlu import Predictor
 from understudy.progress import progress
 from understudy.runtime.session import Runtime
 
-__all__ = ["NluReport", "Parser", "Section", "evaluate", "evaluate_folder", "load_parser", "relative_error_change"]
+__all__ = [
+    "NluReport",
+    "Parser",
+    "Section",
+    "Seen",
+    "evaluate",
+    "evaluate_folder",
+    "load_parser",
+    "relative_error_change",
+    "unseen",
+]
 
 log = logging.getLogger(__name__)
 BATCH = 64
@@ -106,7 +116,7 @@ def evaluate(
             predicted += batch(texts)
             advance(len(texts))
     counted = counts(gold, predicted)
-    kept = None if seen is None else _unseen(gold, seen)
+    kept = None if seen is None else unseen(gold, seen)
     return NluReport(
         scores=_section(gold, predicted, counted, range(len(gold)), seed),
         unseen=None if kept is None else _section(gold, predicted, counted, kept, seed),
@@ -138,7 +148,7 @@ def _section(
     return Section(scores, mean(list(scores.values()), draws))
 
 
-def _unseen(gold: Sequence[Interpretation], seen: Seen) -> list[int]:
+def unseen(gold: Sequence[Interpretation], seen: Seen) -> list[int]:
     """Indices of the utterances that do not stand in the training data, white space apart."""
     if isinstance(seen, Mapping):
         known = {locale: {squeeze(text) for text in texts} for locale, texts in seen.items()}

@@ -16,7 +16,7 @@ from understudy.evaluation.picture import draw
 from understudy.evaluation.plots import card_plot, exact_match_plot, loss_plot
 from understudy.evaluation.summary import pieces
 
-__all__ = ["card_tables", "render"]
+__all__ = ["card_tables", "fold", "render"]
 
 COLOURS = 8  # slot colours of the stylesheet
 
@@ -27,13 +27,17 @@ def render(report: Mapping[str, Any]) -> str:
         loader=PackageLoader("understudy.evaluation", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )  # fmt: skip
     environment.filters |= {"num": _number, "count": _count, "size": _size, "duration": _duration, "signed": _signed}
+    environment.filters["spread"] = _spread
     names = sorted(_slot_names(report))
+    others = {stage["name"] for stage in report["stages"] if stage["seed_of"] is not None}
     colours = {name: index % COLOURS for index, name in enumerate(names)}
     return environment.get_template("template.html").render(
         report=report,
         picture=_picture(report["stages"]),
         match_plot=Markup(exact_match_plot(report["models"])),
-        loss_plots={name: Markup(loss_plot(lines)) for name, lines in report["curves"].items()},
+        loss_plots={name: Markup(loss_plot(lines)) for name, lines in report["curves"].items() if name not in others},
+        best=report["best_by_locale"] if len(report["models"]) > 1 else {},
+        several=any(model["seeds"] > 1 for model in report["models"].values()),
         cards={name: card_tables(card) for name, card in report["cards"].items()},
         card_plots={name: Markup(card_plot(card)) for name, card in report["cards"].items()},
         pieces=pieces,
@@ -48,9 +52,24 @@ def _slot_names(report: Mapping[str, Any]) -> set[str]:
 
 
 def _picture(stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Boxes and arrows of the pipeline (see `picture.draw`), each box with the stage it stands for."""
-    drawn = draw([stage["parents"] for stage in stages])
-    return {**drawn, "boxes": [{**box, "stage": stage} for box, stage in zip(drawn["boxes"], stages, strict=True)]}
+    """Boxes and arrows of the pipeline (see `picture.draw`), each box with the stage it stands for, all its seeds in one."""
+    folded = fold(stages)
+    drawn = draw([stage["parents"] for stage in folded])
+    return {**drawn, "boxes": [{**box, "stage": stage} for box, stage in zip(drawn["boxes"], folded, strict=True)]}
+
+
+def fold(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The stages with all seeds of a model as one: `seeds` says how many, size and seconds are their sums."""
+    lead = [index if stage["seed_of"] is None else stage["seed_of"] for index, stage in enumerate(stages)]
+    place = {index: at for at, index in enumerate(dict.fromkeys(lead))}
+    folded = []
+    for index in place:
+        group = [stage for stage, first in zip(stages, lead, strict=True) if first == index]
+        parents = dict.fromkeys(place[lead[parent]] for stage in group for parent in stage["parents"])
+        took = [stage["seconds"] for stage in group if stage["seconds"] is not None]
+        sums = {"size_bytes": sum(stage["size_bytes"] for stage in group), "seconds": sum(took) if took else None}
+        folded.append({**stages[index], **sums, "parents": list(parents), "seeds": len(group)})
+    return folded
 
 
 def card_tables(card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -87,6 +106,11 @@ def _plain(value: Any) -> str:
 
 def _number(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _spread(sd: float | None) -> Markup:
+    """What stands behind a figure that is a mean over seeds: its standard deviation."""
+    return Markup("" if sd is None else f"<small> ± {sd:.1f}</small>")
 
 
 def _signed(value: float | None) -> str:

@@ -5,7 +5,7 @@ Everything is readable without colour, at 80 columns and at 120.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -19,7 +19,9 @@ __all__ = ["annotated", "marked", "nlu_table", "pieces", "search_table", "summar
 
 COLUMNS = (("intent_accuracy", "intent"), ("slot_f1", "slot F1"), ("exact_match", "exact"), ("semer", "SemER"))
 STYLES = ("black on cyan", "black on yellow", "black on green", "black on magenta", "white on blue", "white on red")
+EXACT = 2  # the place of exact match among them
 BAR = 30
+SHORT_BAR = 18  # where spreads want its room
 
 
 def summary(report: Mapping[str, Any]) -> RenderableType:
@@ -32,8 +34,9 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
         return xnli_table(report)
     parts: list[RenderableType] = [
         _heading(f"Understanding, % of {report['utterances']:,} {report['partition']} utterances"),
-        nlu_table(report["models"]),
+        nlu_table(report["models"], best=report.get("best_by_locale", {}) if len(report["models"]) > 1 else {}),
         _means(report),
+        *_best(report),
     ]
     if report["runtime"]:
         parts += [_heading("Size and latency of one utterance on one core"), _deployed(report["runtime"])]
@@ -42,13 +45,16 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     return Padding(Group(*parts), (1, 0, 0, 0))
 
 
-def nlu_table(models: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+def nlu_table(models: Mapping[str, Mapping[str, Any]], *, best: Mapping[str, str] | None = None) -> RenderableType:
     """A table per model, side by side where there is room, of the scores of every locale and their mean.
 
     Args:
-        models: `NluReport.to_json()` of each model by its name, which may be empty.
+        models: `NluReport.to_json()`, or `several.to_json` with its spread over seeds, of each model by its name, which may
+            be empty.
+        best: the model that is best in exact match, by locale; it stands in bold there.
     """
-    return Columns([Padding(_scores(name, model), (0, 0, 1, 0)) for name, model in models.items()], padding=(0, 2))
+    tables = [_scores(name, model, {locale for locale, b in (best or {}).items() if b == name}) for name, model in models.items()]
+    return Columns([Padding(table, (0, 0, 1, 0)) for table in tables], padding=(0, 2))
 
 
 def search_table(search: Mapping[str, Any]) -> RenderableType:
@@ -110,9 +116,11 @@ def _heading(text: str) -> Text:
     return Text(f"\n{text}\n", style="bold")
 
 
-def _scores(name: str, model: Mapping[str, Any]) -> Table:
+def _scores(name: str, model: Mapping[str, Any], best: Collection[str]) -> Table:
+    seeds = f", mean ± sd of {model['seeds']} seeds" if "sd" in model else ""
+    sd = model.get("sd", {"locales": {}, "mean": {}})
     table = Table(
-        title=Text(name, style="bold") if name else None,
+        title=Text.assemble((name, "bold"), seeds) if name else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -123,9 +131,12 @@ def _scores(name: str, model: Mapping[str, Any]) -> Table:
     for _, title in COLUMNS:
         table.add_column(title, justify="right", min_width=5)
     for locale, scores in model["locales"].items():
-        table.add_row(locale, *(_number(scores[key]) for key, _ in COLUMNS))
+        cells = [Text(_number(scores[key], sd["locales"].get(locale, {}).get(key))) for key, _ in COLUMNS]
+        if locale in best:
+            cells[EXACT].stylize("bold")
+        table.add_row(locale, *cells)
     table.add_section()
-    table.add_row("mean", *(_number(model["mean"][key]) for key, _ in COLUMNS), style="bold")
+    table.add_row("mean", *(_number(model["mean"][key], sd["mean"].get(key)) for key, _ in COLUMNS), style="bold")
     return table
 
 
@@ -135,18 +146,27 @@ def _means(report: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=None)
     for title, right in (("mean exact match", False), ("", True), ("95 %", False), ("", False), (change, True)):
         table.add_column(title, justify="right" if right else "left", header_style="")
+    width = SHORT_BAR if any("sd" in model for model in report["models"].values()) else BAR
     for name, model in report["models"].items():
         value = model["mean"]["exact_match"]
         low, high = model["mean"].get("intervals", {}).get("exact_match", (value, value))
         relative = report["relative_error_change"].get(name, {}).get("mean", {}).get("exact_match")
+        spread = report.get("relative_error_change_sd", {}).get(name, {}).get("mean", {}).get("exact_match")
         table.add_row(
             name,
-            Text(_number(value), style="bold"),
+            Text(_number(value, model.get("sd", {}).get("mean", {}).get("exact_match")), style="bold"),
             f"{_number(low)}–{_number(high)}",
-            Text("█" * round(BAR * (value or 0) / 100), style="cyan"),
-            "" if relative is None or name == report["baseline"] else f"{relative:+.1f} %",
+            Text("█" * round(width * (value or 0) / 100), style="cyan"),
+            "" if relative is None or name == report["baseline"] else f"{relative:+.1f}{_over_seeds(spread)} %",
         )
     return table
+
+
+def _best(report: Mapping[str, Any]) -> list[RenderableType]:
+    """In which locales each model is best in exact match, in words: bold type is not seen everywhere."""
+    where = {name: [at for at, best in report.get("best_by_locale", {}).items() if best == name] for name in report["models"]}
+    said = "; ".join(f"{name} in {', '.join(locales)}" for name, locales in where.items() if locales)
+    return [Text(f"\nBest in exact match: {said}.")] if said and len(where) > 1 else []
 
 
 def _deployed(runtime: Mapping[str, Any]) -> Table:
@@ -220,5 +240,9 @@ def pieces(text: str, slots: Sequence[Mapping[str, Any]]) -> list[tuple[str, str
     return [(piece, name) for piece, name in [*cut, (text[at:], None)] if piece]
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+def _number(value: float | None, sd: float | None = None) -> str:
+    return "–" if value is None else f"{value:.1f}{_over_seeds(sd)}"
+
+
+def _over_seeds(sd: float | None) -> str:
+    return "" if sd is None else f" ± {sd:.1f}"

@@ -46,6 +46,8 @@ __all__ = ["FinetuneConfig", "run"]
 class FinetuneConfig(StageConfig):
     """Settings of a finetune stage.
 
+    seeds: so many artifacts, each with a seed of its own, beginning with the stage's: see `seeds.expand`. Not dumped: a seed
+        more leaves those there are up to date.
     encoder, or model with tokenizer: what to fine-tune, or the shape of an encoder to train from scratch.
     data: labelled utterances. partition: the one to learn from.
     labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
@@ -73,6 +75,7 @@ class FinetuneConfig(StageConfig):
     """
 
     kind: Literal["finetune"] = "finetune"
+    seeds: int = Field(default=1, ge=1, exclude=True)
     encoder: EncoderRef | None = None
     model: Shape | None = None
     tokenizer: TokenizerRef | None = None
