@@ -12,9 +12,10 @@ import pytest
 
 from understudy import artifact
 from understudy.artifact import Artifact
+from understudy.corpus.conllu import NOUN, Span
 from understudy.corpus.nouns import NounsConfig, read_nouns, run, to_spoken
 from understudy.corpus.sources import Source
-from understudy.corpus.treebanks import NOUN, Span, read_conllu, treebank
+from understudy.corpus.treebanks import read_conllu, treebank
 from understudy.corpus.units import rows
 from understudy.errors import DataError, RecipeError
 from understudy.text.spoken import Formatter
@@ -77,7 +78,7 @@ def test_scripts_without_spaces_stay_without(tmp_path: Path) -> None:
 
 def test_a_line_that_is_not_conllu_is_named(tmp_path: Path) -> None:
     (tmp_path / "de.conllu").write_text("# text = x\n1\tx\tNOUN\n\n")
-    with pytest.raises(DataError, match=r"de\.conllu:2: this line is not CoNLL-U: 3 columns"):
+    with pytest.raises(DataError, match=r"de\.conllu:2: this line is not CoNLL-U: 3 columns, wanted 10"):
         list(read_conllu(str(tmp_path / "de.conllu")))
 
 
@@ -94,6 +95,11 @@ def test_treebanks_begin_with_their_language(tmp_path: Path) -> None:
 def test_treebanks_name_their_language_to_a_corpus_too(tmp_path: Path) -> None:
     (tmp_path / "it_isdt-dev.conllu").write_text("# text = ciao mondo\n\n")
     assert [(r.text, r.lang) for r in rows(Source(path=str(tmp_path)))] == [("ciao mondo", "it")]
+
+
+def test_a_treebank_without_texts_gives_a_corpus_its_sentences(tmp_path: Path) -> None:
+    (tmp_path / "hi_hdtb-dev.conllu").write_text(plain("यह घर", "घर") + sentence(("1", "घर", NOUN, "close"), ("2", "।", "PUNCT")))
+    assert [(r.text, r.lang) for r in rows(Source(path=str(tmp_path)))] == [("यह घर", "hi"), ("घर।", "hi")]
 
 
 @pytest.mark.parametrize(

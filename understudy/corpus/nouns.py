@@ -13,10 +13,11 @@ from pydantic import Field, field_validator
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import StageConfig
+from understudy.corpus.conllu import Span
 from understudy.corpus.files import language_of
 from understudy.corpus.sampling import fraction, normal
 from understudy.corpus.sources import Source
-from understudy.corpus.treebanks import Span, Tagged, stanza_tagger, treebank
+from understudy.corpus.treebanks import Tagged, stanza_tagger, treebank
 from understudy.corpus.units import rows
 from understudy.errors import ArtifactError, DataError
 from understudy.text.spoken import Formatter

@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from understudy.corpus.conllu import NOUN, Span, blocks, tokens_of
 from understudy.corpus.files import brief, expand, language_of, language_of_path
-from understudy.corpus.lines import BadLines, lines
+from understudy.corpus.lines import BadLines
 from understudy.corpus.sources import Source
 from understudy.errors import DataError, RecipeError
 
-__all__ = ["NOUN", "Span", "Tagged", "read_conllu", "stanza_tagger", "treebank"]
-
-Span = tuple[int, int]
-NOUN = "NOUN"
-_COLUMNS = 10
+__all__ = ["Tagged", "read_conllu", "stanza_tagger", "treebank"]
 
 
 class Tagged(NamedTuple):
@@ -55,39 +52,9 @@ def treebank(source: Source) -> Iterator[Tagged]:
 
 
 def read_conllu(path: str) -> Iterator[tuple[str, list[Span]]]:
-    """Text and nouns of each sentence of a CoNLL-U file (universaldependencies.org/format.html).
-
-    The text is put together from its tokens. A noun inside a multiword token, as in Arabic with what is written onto it, has no
-    letters that are its own alone, and is none here. Raises DataError with file and line.
-    """
-    tokens: list[list[str]] = []
+    """Text and nouns of each sentence of a CoNLL-U file, see `conllu.tokens_of`. Raises DataError with file and line."""
     bad = BadLines(0.0, path)
-    for number, line in lines(path, bad):
-        if not line.strip():
-            if tokens:
-                yield _sentence(tokens)
-            tokens = []
-        elif not line.startswith("#"):
-            columns = line.split("\t")
-            if len(columns) != _COLUMNS or not columns[0][:1].isdigit():
-                bad.report(number, f"this line is not CoNLL-U: {len(columns)} columns, not {_COLUMNS} that begin with a number")
-            tokens.append(columns)
-    if tokens:
-        yield _sentence(tokens)
-
-
-def _sentence(tokens: Sequence[Sequence[str]]) -> tuple[str, list[Span]]:
-    text, nouns, covered = "", [], 0
-    for columns in tokens:
-        number, form, upos, misc = columns[0], columns[1], columns[3], columns[9]
-        first, _, last = number.partition("-")
-        if "." in number or (not last and int(first) <= covered):
-            continue  # a word that is not written, or one of a multiword token, which stood before it
-        covered = int(last or first)
-        if upos == NOUN:
-            nouns.append((len(text), len(text) + len(form)))
-        text += form if "SpaceAfter=No" in misc.split("|") else f"{form} "
-    return text.rstrip(), nouns
+    return (tokens_of(block, bad) for block in blocks(path, bad))
 
 
 def stanza_tagger(lang: str) -> Callable[[str], list[Span]]:
