@@ -266,6 +266,7 @@ tokenizer_app = typer.Typer(help="Tokenizers.", no_args_is_help=True)
 app.add_typer(tokenizer_app, name="tokenizer")
 _stage_verb(app, "corpus", "corpus", "Read, count, sample and convert text.")
 _stage_verb(app, "labels", "labels", "Read labelled utterances.")
+_stage_verb(app, "nouns", "nouns", "Take sentences with nouns for encoders to guess.")
 _stage_verb(tokenizer_app, "train", "tokenizer", "Train a vocabulary.")
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Kind",
     "ModelRef",
     "NluRef",
+    "NounsRef",
     "Ref",
     "ShardsRef",
     "StageConfig",
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound="Config")
-Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings"]
+Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns"]
 
 
 class Config(BaseModel):
@@ -80,6 +81,10 @@ class TeacherRef(Ref):
     """Whatever a student learns from: an encoder, or what a `listen` stage kept of one."""
 
     kinds = ("encoder", "teachings")
+
+
+class NounsRef(Ref):
+    kinds = ("nouns",)
 
 
 class NluRef(Ref):

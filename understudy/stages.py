@@ -11,9 +11,10 @@ from typing import Any
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import Kind, StageConfig, parse
-from understudy.corpus import build, labels, shards
+from understudy.corpus import build, labels, nouns, shards
 from understudy.corpus.build import CorpusConfig
 from understudy.corpus.labels import LabelsConfig
+from understudy.corpus.nouns import NounsConfig
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
 from understudy.evaluation import evaluate, xnli
@@ -36,6 +37,7 @@ __all__ = ["CONFIGS", "MAKES", "PARALLEL", "describe", "parse_stage", "run"]
 CONFIGS: dict[str, type[StageConfig]] = {
     "corpus": CorpusConfig,
     "labels": LabelsConfig,
+    "nouns": NounsConfig,
     "tokenizer": TokenizerConfig,
     "shards": ShardsConfig,
     "pretrain": PretrainConfig,
@@ -50,6 +52,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
 MAKES: dict[str, Kind] = {
     "corpus": "corpus",
     "labels": "corpus",
+    "nouns": "nouns",
     "tokenizer": "tokenizer",
     "shards": "shards",
     "pretrain": "encoder",
@@ -85,6 +88,8 @@ def describe(config: StageConfig) -> str:
             )
         case LabelsConfig():
             return "spoken form" if config.spoken else "as written"
+        case NounsConfig():
+            return f"<= {config.limit:,} sentences per language, {'spoken form' if config.spoken else 'as written'}"
         case TokenizerConfig():
             search = f", grown to fit as {config.search.baseline}" if config.search else ""
             return f"{'up to ' if search else ''}{config.vocab_size:,} pieces{search}"
@@ -126,6 +131,8 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             build.run(config, inputs, draft, seed=seed)
         case LabelsConfig():
             labels.run(config, inputs, draft, seed=seed)
+        case NounsConfig():
+            nouns.run(config, inputs, draft, seed=seed)
         case TokenizerConfig():
             tokenizer.run(config, inputs, draft, seed=seed)
         case ShardsConfig():

@@ -136,6 +136,8 @@ def test_folders_and_patterns_give_their_files_in_order(tmp_path: Path) -> None:
         ("x/cc100.de.txt.xz", "de"),
         ("ja_JP/train/seq.in", "ja"),
         ("hf://datasets/a/b/de/0.parquet", "de"),
+        ("ud/de_gsd-dev.conllu", "de"),
+        ("it_stories.txt", None),
         ("data/train.txt", None),
         ("data/notes.txt", None),
     ],

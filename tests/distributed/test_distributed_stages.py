@@ -149,6 +149,25 @@ def test_two_processes_learn_a_task_from_a_teacher_as_one_does(
     same(tmp_path / "1", tmp_path / "2")
 
 
+@pytest.mark.parametrize("kind", ["pretrain", "distill"])
+def test_two_processes_fill_nouns_and_keep_encoders_as_one_does(
+    kind: str, workers: Workers, world: World, teacher: Artifact, tmp_path: Path
+) -> None:
+    with artifact.writing(tmp_path / "nouns", kind="nouns", config={}) as draft:
+        rows = [{"lang": lang, "text": "wake me six", "start": 8, "end": 11} for lang in ("de", "de", "en")]
+        (draft.path / "nouns.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for count in (1, 2):
+        asked = job(kind, world, teacher, tmp_path / str(count), nouns="nouns", keep_examples=[50], parallel={"shard": "full"})
+        workers.run(count, **{**asked, "inputs": asked["inputs"] | {"nouns": str(tmp_path / "nouns")}})
+    one, two = (artifact.open(tmp_path / name) for name in ("1", "2"))
+    same(one.path, two.path)
+    assert two.metrics["fill_by_language"] == one.metrics["fill_by_language"]
+    assert [e["updates"] for e in two.metrics["checkpoints"]] == [e["updates"] for e in one.metrics["checkpoints"]]
+    kept, theirs = (load_file(a.path / "checkpoints" / "50" / "model.safetensors") for a in (one, two))
+    words = "roberta_prelayernorm.embeddings.word_embeddings.weight"
+    torch.testing.assert_close(theirs[words], kept[words], rtol=0, atol=1e-5)
+
+
 def test_lamb_measures_whole_weights_on_two_processes(workers: Workers, world: World, teacher: Artifact, tmp_path: Path) -> None:
     lamb = {"optimizer": {"name": "lamb", "lr": 0.01, "betas": [0.9, 0.999]}, "steps": 4}
     workers.run(1, **job("pretrain", world, teacher, tmp_path / "one", **lamb))

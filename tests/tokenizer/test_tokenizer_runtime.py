@@ -52,6 +52,20 @@ def test_control_symbols_have_robertas_ids() -> None:
     assert (TOY.bos, TOY.pad, TOY.eos, TOY.unk, TOY.mask, TOY.size) == (0, 1, 2, 3, 4, 21)
 
 
+@pytest.mark.parametrize("text", HARD)
+def test_pieces_of_a_text_are_those_of_its_words(text: str) -> None:
+    ids, spans = TOY.pieces(text)
+    assert ids == by_words(TOY, text)
+    assert len(spans) == len(ids)
+    assert all(0 <= start <= end <= len(text) for start, end in spans)
+
+
+def test_pieces_know_their_characters() -> None:
+    ids, spans = TOY.pieces("playing  aé 私は")
+    assert ids == [PIECE[p] for p in ("▁play", "ing", "▁", "a", "é", "私", "は")]
+    assert spans == [(0, 4), (4, 7), (9, 10), (9, 10), (10, 11), (12, 13), (13, 14)]
+
+
 def test_first_points_at_each_words_first_piece() -> None:
     encoding = TOY.encode(["playing", "jazz", "私", "は"])
     assert encoding.ids == [0, PIECE["▁play"], PIECE["ing"], PIECE["▁jazz"], PIECE["私"], PIECE["は"], 2]

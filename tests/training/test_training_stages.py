@@ -275,7 +275,8 @@ print(kills)
 
 def test_a_run_killed_twenty_times_ends_as_one_never_disturbed(world: World, tmp_path: Path) -> None:
     steady = {"warmup": 0, "decay": "constant"}
-    config = pretraining(steps=100_000, eval_every=100, save_every=3, schedule=steady)  # many of the kills fall into a save
+    kept = [100 * n for n in range(1, 40)]  # encoders, so that kills fall among them too
+    config = pretraining(steps=100_000, eval_every=100, save_every=3, schedule=steady, keep_examples=kept)  # and into a save
     target = tmp_path / "killed"
     paths = [str(target), str(world.tokenizer.path), str(world.shards.path)]
     arguments = [sys.executable, "-c", KILLED, str(Path(__file__).parent), config.model_dump_json(), *paths]

@@ -117,11 +117,12 @@ def language_of(code: str) -> str | None:
 
 
 def language_of_path(path: str) -> tuple[str, str] | None:
-    """Language and the code it was read from in a file name (`de.parquet`, `cc100.de.txt.xz`, `de-DE/train.txt`)."""
+    """Language and the code it was read from in a file name (`de.parquet`, `cc100.de.txt.xz`, `de-DE/train.txt`, `de_gsd-dev.conllu`)."""
     pure = PurePosixPath(path.split("?")[0].replace(os.sep, "/"))
     parts = pure.name.split(".")
     above = pure.parent.parent.name  # further up only whole locales count: `/srv/it/texts/a.txt` need not be Italian
-    for candidate in [*parts[:1], *parts[1:-1][::-1], pure.parent.name, *([above] if len(above) > 2 else [])]:
+    treebank = [pure.name.partition("_")[0]] if suffix_of(path) == ".conllu" else []  # as Universal Dependencies names its files
+    for candidate in [*treebank, *parts[:1], *parts[1:-1][::-1], pure.parent.name, *([above] if len(above) > 2 else [])]:
         language = language_of(candidate)
         if language:
             return language, candidate

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from understudy.corpus.conllu import blocks, text_of
 from understudy.corpus.files import suffix_of
 from understudy.corpus.lines import BadLines, Span, lines
 from understudy.corpus.tables import parquet_batches
@@ -42,9 +43,8 @@ def _txt(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Ite
 
 
 def _conllu(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
-    for number, line in lines(path, bad, max_bytes=of.max_line, span=span):
-        if line.startswith("# text = "):
-            yield number, {of.text: line[9:]}
+    for block in blocks(path, bad, max_bytes=of.max_line):
+        yield block[0][0], {of.text: text_of(block, bad)}
 
 
 def _jsonl(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
@@ -117,7 +117,7 @@ def _massive(path: str, bad: BadLines, of: Columns, span: Span | None = None) ->
             bad.report(number, "this line has no key 'partition'")
 
 
-CUT_ANYWHERE = frozenset({"txt", "conllu", "jsonl", "massive"})
+CUT_ANYWHERE = frozenset({"txt", "jsonl", "massive"})
 """Formats in which every line is a record of its own, so that a file may be read in stretches."""
 
 READERS = {"txt": _txt, "conllu": _conllu, "jsonl": _jsonl, "csv": _csv, "parquet": _parquet, "massive": _massive}

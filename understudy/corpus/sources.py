@@ -41,7 +41,7 @@ class Source(Config):
             (massive, bio, seq, rasa, spans) gives its utterances.
         text: column of the text.
         lang: language code of all rows. By default the language is that of `lang_column`, of the file name (de.parquet,
-            de-DE.jsonl, cc100.de.txt, de/part-1.txt), or of a column named lang, language or locale.
+            de-DE.jsonl, cc100.de.txt, de/part-1.txt, de_gsd-dev.conllu), or of a column named lang, language or locale.
         lang_column: column of the language code or locale.
         count: column that says how often the text was seen.
         partition: for labelled data: rows of this partition only.

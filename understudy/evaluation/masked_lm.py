@@ -1,4 +1,4 @@
-"""How well an encoder predicts masked tokens of held-out text, before any fine-tuning (A 2.7)."""
+"""How well an encoder predicts masked tokens and masked nouns of held-out text, before any fine-tuning (A 2.7)."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from understudy.corpus.nouns import read_nouns
 from understudy.corpus.tokenset import TokenSet
 from understudy.errors import DataError
 from understudy.model.encoder import MaskedLM
+from understudy.model.folder import load_encoder
+from understudy.tokenizer import Tokenizer
 from understudy.training.batches import MaskedSequences, Pieces
+from understudy.training.filling import Filling
 from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.tally import evaluate
 
-__all__ = ["Perplexity", "perplexity"]
+__all__ = ["FillAccuracy", "Perplexity", "fill_accuracy", "perplexity"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,48 @@ def perplexity(
     if not languages:
         raise DataError("no token was masked", got=f"{len(pieces)} sequences at rate {rate}", wanted="more text or a higher rate")
     return Perplexity(math.exp(losses["mlm"]), languages)
+
+
+@dataclass(frozen=True)
+class FillAccuracy:
+    """Percent of masked nouns guessed wholly right, of each language; `macro` is their unweighted mean (as in A table 3).
+
+    Encoders of different tokenizers can be compared by it.
+    """
+
+    languages: dict[str, float]
+
+    @property
+    def macro(self) -> float:
+        return sum(self.languages.values()) / len(self.languages)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"fill": round(self.macro, 2), "languages": {lang: round(value, 2) for lang, value in self.languages.items()}}
+
+
+def fill_accuracy(
+    encoder: Path,
+    nouns: Path,
+    *,
+    batch_tokens: int = 4096,
+    device: torch.device | str = "cpu",
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> FillAccuracy:
+    """Each noun with all its pieces masked, every piece guessed at once; the same figure as `fill` in a run's log.
+
+    Args:
+        encoder: its folder, an artifact or one of the `checkpoints` in it.
+        nouns: what a nouns stage made.
+        batch_tokens: tokens of one forward pass.
+        autocast: context of the forward pass, e.g. bf16.
+
+    Raises ArtifactError where one of the folders cannot be read.
+    """
+    model, tokenizer = load_encoder(encoder).to(device), Tokenizer.load(encoder)
+    length = model.config.max_length
+    filling = Filling.of(read_nouns(nouns), tokenizer, max_length=length, budget=batch_tokens, device=torch.device(device))
+    found = filling.accuracy(MaskedLanguageModelling(model), autocast=autocast)
+    return FillAccuracy({lang: found[f"fill.{lang}"] for lang in filling.languages})
 
 
 def _cut(lengths: NDArray[np.int64], *, batch_tokens: int, max_tokens: int | None, seed: int) -> list[NDArray[np.int64]]:

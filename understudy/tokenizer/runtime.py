@@ -18,7 +18,7 @@ import numpy.typing as npt
 import tokenizers
 
 from understudy.errors import ArtifactError
-from understudy.text.words import UNSPACED, split
+from understudy.text.words import UNSPACED, split, words
 from understudy.tokenizer.backend import BOS, CHANGED, EOS, MASK, PAD, SPACE, UNK, pretokens
 from understudy.tokenizer.spm import FILE as MODEL
 
@@ -121,6 +121,19 @@ class Tokenizer:
         cached = self._cache()
         self._learn([word for word in set(chain.from_iterable(texts)) if word not in cached], cached)
         return [b"".join(map(cached.__getitem__, words)) for words in texts]
+
+    def pieces(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Piece ids of a text, as `encode` gives them without control symbols, and the characters of it that each stands for.
+
+        A "▁" that is a piece by itself stands for the first character of its word, as the piece after it does.
+        """
+        ids: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for word in words(text):
+            found = self._backend.encode(_SURROGATE.sub("\ufffd", word.text), add_special_tokens=False)
+            ids += found.ids or [self.unk]
+            spans += [(word.start + start, word.start + end) for start, end in found.offsets or [(0, len(word.text))]]
+        return ids, spans
 
     def cut(self, text: str) -> list[str]:
         """What stands between text and ids: normalised words, "▁" before those of spaced scripts, e.g. "▁play", "私", "は".

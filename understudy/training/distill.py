@@ -22,9 +22,9 @@ from understudy.training.masked import (
     rebuilt,
     same_vocabulary,
     start_model,
-    summary,
-    validator,
 )
+from understudy.training.measured import summary, validator
+from understudy.training.milestones import Milestones, at_checkpoint
 from understudy.training.objectives import Distillation
 from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import Fill, in_parts, whole_state
@@ -40,13 +40,14 @@ class TeacherConfig(Config):
     """One teacher's turn.
 
     use: the teacher, or a `listen` stage that has written down what it says. data: shards to learn from it; the stage's own by
-        default.
+        default. checkpoint: the teacher as it was at that one of its checkpoints.
     steps: updates, with `until = "converged"` at most so many: the turn then ends when `patience` evaluations in a row have
         not lowered the best validation loss by the share `tolerance`.
     optimizer, schedule: in place of the stage's own. Each turn begins with fresh moments and a schedule of its own.
     """
 
     use: TeacherRef
+    checkpoint: int | None = Field(default=None, gt=0)
     steps: int = Field(gt=0)
     until: Literal["steps", "converged"] = "steps"
     patience: int = Field(default=3, ge=1)
@@ -59,7 +60,7 @@ class TeacherConfig(Config):
 class DistillConfig(MaskedConfig):
     """Settings of a distill stage, beside those of `MaskedConfig`.
 
-    teachers: in the order of their turns.
+    teachers: in the order of their turns. Of several, `keep_examples` counts the examples of the last one's turn.
     steps: updates of a teacher that does not say its own; unused where all do.
     mlm, soft, hidden: weights of the three losses; hidden 0 leaves hidden layers alone.
     temperature: of both softmaxes of the soft loss. layer_map: the teacher's layer (from 0) for each of the student's,
@@ -89,15 +90,20 @@ def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
     turns = []
     for number, turn in enumerate(config.teachers):
         same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[turn.data or config.data])
+        used = at_checkpoint(inputs[turn.use], turn.checkpoint)
         teacher: MaskedLM | None = None
         fills: list[Fill] = []
-        if inputs[turn.use].kind == "teachings":
-            check_heard(config, student, inputs[turn.use], inputs[turn.data or config.data])
+        if used.kind == "teachings":
+            check_heard(config, student, used, inputs[turn.data or config.data])
         else:
-            teacher, fills = open_model(inputs[turn.use], parted=in_parts(config.parallel))
+            teacher, fills = open_model(used, parted=in_parts(config.parallel))
             check_layers(config, student, teacher)
         scratch = draft.scratch / f"turn-{number}"
-        outcome, machine = _turn(config, turn, inputs, draft, student, teacher, fills=fills, number=number, seed=seed)
+        examples = config.keep_examples if number == len(config.teachers) - 1 else ()
+        milestones = Milestones(student, inputs[config.tokenizer].path, scratch, examples)
+        outcome, machine = _turn(
+            config, turn, inputs, draft, student, teacher, fills=fills, milestones=milestones, number=number, seed=seed
+        )
         turns.append({"teacher": str(turn.use), **summary(outcome, student, machine)})
         if ranks().world > 1:  # a sharded student cannot be sharded again, so the next turn begins with a whole one
             student = rebuilt(student.config, whole_state(student, everywhere=True))
@@ -105,6 +111,7 @@ def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
     draft.metrics.update({key: value for key, value in turns[-1].items() if key != "teacher"})
     draft.metrics["turns"] = turns
     finish(student, inputs[config.tokenizer], draft, logs)
+    milestones.deliver(outcome, draft)
 
 
 def _turn(
@@ -116,6 +123,7 @@ def _turn(
     teacher: MaskedLM | None,
     *,
     fills: Sequence[Fill],
+    milestones: Milestones,
     number: int,
     seed: int,
 ) -> tuple[Outcome, Machine]:
@@ -137,7 +145,8 @@ def _turn(
     shards, tokenizer = inputs[turn.data or config.data], inputs[config.tokenizer]
     if teacher is None:
         heard = Heard.read(inputs[turn.use].path)
-        corpus = Corpus.open(shards, tokenizer, config, max_length=heard.max_length, seed=heard.seed, device=machine.device)
+        length = heard.max_length
+        corpus = Corpus.open(shards, tokenizer, config, max_length=length, seed=heard.seed, device=machine.device)
         corpus = corpus.taught(inputs[turn.use].path, heard)
     else:
         length = min(config.max_length or student.config.max_length, student.config.max_length, teacher.config.max_length)
@@ -154,10 +163,11 @@ def _turn(
         clip=optim.clip,
         seed=turn_seed,
         languages=corpus.languages,
-        validate=validator(objective, corpus, config, machine),
+        validate=validator(objective, corpus, config, machine, inputs, max_length=length),
         eval_every=config.eval_every,
         save_every=config.save_every,
         until=Convergence(turn.patience, turn.tolerance) if turn.until == "converged" else None,
+        milestones=milestones,
         watch=Watch(
             config.log_to, draft.runs if len(config.teachers) == 1 else draft.runs.with_name(f"{draft.runs.name}.turn-{number}")
         ),

@@ -30,6 +30,7 @@ from understudy.training.labelled import budgeted, class_weights, following, hol
 from understudy.training.loop import Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
+from understudy.training.milestones import at_checkpoint
 from understudy.training.noise import NoiseConfig, noisy
 from understudy.training.optim import OptimConfig, build
 from understudy.training.parallel import ParallelConfig, whole_state
@@ -48,7 +49,8 @@ class FinetuneConfig(StageConfig):
 
     seeds: so many artifacts, each with a seed of its own, beginning with the stage's: see `seeds.expand`. Not dumped: a seed
         more leaves those there are up to date.
-    encoder, or model with tokenizer: what to fine-tune, or the shape of an encoder to train from scratch.
+    encoder, or model with tokenizer: what to fine-tune, or the shape of an encoder to train from scratch. checkpoint: the encoder
+        as it was at that one of its checkpoints.
     data: labelled utterances. partition: the one to learn from.
     labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
     held_out: share of the used utterances set aside and measured after each epoch. select: "best" keeps the epoch with the
@@ -77,6 +79,7 @@ class FinetuneConfig(StageConfig):
     kind: Literal["finetune"] = "finetune"
     seeds: int = Field(default=1, ge=1, exclude=True)
     encoder: EncoderRef | None = None
+    checkpoint: int | None = Field(default=None, gt=0)
     model: Shape | None = None
     tokenizer: TokenizerRef | None = None
     data: CorpusRef
@@ -126,6 +129,8 @@ class FinetuneConfig(StageConfig):
             raise ValueError("exactly one of 'encoder' (fine-tune it) and 'model' (train from scratch) is wanted")
         if (self.model is None) != (self.tokenizer is None):
             raise ValueError("'tokenizer' goes with 'model'; an encoder brings its own")
+        if self.checkpoint is not None and self.encoder is None:
+            raise ValueError("'checkpoint' goes with 'encoder': it says which of that encoder's")
         if self.select == "best" and not self.held_out:
             raise ValueError("select = 'best' needs utterances to choose by: set 'held_out' above 0")
         if self.unlabelled is not None and self.teacher is None:
@@ -154,7 +159,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from, and what
     `unlabelled.open_teacher` raises where the teacher does not fit.
     """
-    source = inputs[config.encoder or str(config.tokenizer)]
+    source = at_checkpoint(inputs[config.encoder or str(config.tokenizer)], config.checkpoint)
     encoder = _encoder(config, source, seed)
     labels = Labels.load(inputs[config.data].path / "labels.json")
     path = inputs[config.data].path / f"{config.partition}.jsonl"

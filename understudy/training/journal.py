@@ -83,6 +83,7 @@ class Journal:
                 "lr": step.lr,
                 "grad_norm": _short(step.grad_norm),
                 "tokens": step.tokens,
+                "examples": step.examples,
                 "seconds": round(step.seconds, 4),
                 "tflops": round(step.flops / step.seconds / 1e12, 4),
                 **({"mfu": round(step.flops / step.seconds / self._peak, 4)} if self._peak else {}),

@@ -24,6 +24,7 @@ from understudy.training.checkpoint import Checkpoints, capture, restore
 from understudy.training.journal import Journal
 from understudy.training.losses import Part
 from understudy.training.machine import Machine
+from understudy.training.milestones import Milestones
 from understudy.training.objectives import Objective, sum_counts
 from understudy.training.optim import set_lr
 from understudy.training.parallel import whole
@@ -44,7 +45,7 @@ RECENT = 100  # updates over which a reported loss is averaged
 class Step:
     """One update over all ranks. loss: what was minimised; parts: mean of each part, and of the masked-LM loss by language.
 
-    seconds: from asking for the batch to the update. flops: what the model needed, see `Objective.flops`. skipped: fp16 overflowed, and weights are as before.
+    seconds: from asking for the batch to the update. flops: what the model needed, see `Objective.flops`. skipped: fp16 overflowed, and weights are as before. examples: sequences.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Step:
     seconds: float
     flops: float = 0.0
     skipped: bool = False
+    examples: int = 0
 
 
 def steps(
@@ -116,7 +118,7 @@ def steps(
             )
         now = time.perf_counter()
         flops = sum(objective.flops(batch) for batch in micro if not batch.idle) * ranks().world
-        yield Step(number, loss_value, means, counts["tokens"], length, lr, now - clock, flops, skipped=not finite)
+        yield Step(number, loss_value, means, counts["tokens"], length, lr, now - clock, flops, not finite, counts["examples"])
         clock = time.perf_counter()
 
 
@@ -141,13 +143,16 @@ class Convergence:
 
 @dataclass
 class Outcome:
-    """What a run came to: counts over all of it, however often it was resumed. `recent` are the last losses."""
+    """What a run came to: counts over all of it, however often it was resumed. `recent` are the last losses, `kept` the encoders kept
+    on the way (see `Milestones`)."""
 
     steps: int = 0
     tokens: int = 0
+    examples: int = 0
     seconds: float = 0.0
     recent: list[float] = field(default_factory=list)
     validations: list[dict[str, float]] = field(default_factory=list)
+    kept: list[dict[str, Any]] = field(default_factory=list)
     done: bool = False
     best: float = -math.inf
 
@@ -172,24 +177,23 @@ def train(
     validate: Callable[[], Metrics] | None = None,
     eval_every: int = 500,
     save_every: int = 500,
-    keep: int = 2,
     until: Convergence | None = None,
     maximise: str | None = None,
     watch: Watch | None = None,
+    milestones: Milestones | None = None,
 ) -> Outcome:
     """Train for `steps_total` updates, or until converged; resumes from the newest whole checkpoint in `scratch`.
     SIGTERM lets the update under way end, saves, and ends the process with status 143.
 
     Args:
-        stream: given how many updates have been made, the batches that follow.
+        stream: the batches that follow so many updates. watch: tools told what stands in `log.jsonl`. milestones: encoders to keep.
         scratch: directory of checkpoints and of `log.jsonl`: one line per update, one per evaluation. All ranks must see it.
-        validate: asked every `eval_every` updates and at the end. until: stops by the "loss" that it gives.
+        validate: asked every `eval_every` updates, at milestones and at the end. until: stops by the "loss" that it gives.
         maximise: a metric of `validate`; the weights where it was highest are the ones left in the objective at the end.
-        watch: the tools that are told what stands in `log.jsonl`.
 
     Raises TrainingError where a loss is not finite, OSError where a checkpoint cannot be written.
     """
-    checkpoints, best = Checkpoints(scratch, keep=keep), Checkpoints(scratch / "best", keep=1)
+    checkpoints, best = Checkpoints(scratch, keep=2), Checkpoints(scratch / "best", keep=1)
     outcome = _resumed(checkpoints, objective, optimizer, machine, label)
     given = {"autocast": machine.autocast, "scale": machine.scale, "clip": clip, "seed": seed, "languages": languages}
     updates = steps(objective.train(), stream(outcome.steps), optimizer, schedule, start=outcome.steps, **given)  # type: ignore[arg-type]
@@ -200,14 +204,15 @@ def train(
             _count(outcome, step := next(updates))
             journal.step(step)
             advance(1, note=f"loss {outcome.loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s")
-            last = outcome.steps >= steps_total
-            if validate is not None and (last or outcome.steps % eval_every == 0):
+            last, passed = outcome.steps >= steps_total, milestones.passed(outcome) if milestones else []
+            if validate is not None and (last or passed or outcome.steps % eval_every == 0):
                 _listen(outcome, validate(), journal, objective, best, maximise)
                 last = last or (until is not None and until.reached([v["loss"] for v in outcome.validations]))
+            if milestones is not None:
+                milestones.keep(outcome)
             outcome.done, stop = last, asked()
             if last or stop or outcome.steps % save_every == 0:
-                journal.flush()
-                checkpoints.save(outcome.steps, capture(objective, optimizer), _facts(outcome, machine))
+                _save(outcome, checkpoints, journal, objective, optimizer, machine)
             if last or stop:
                 checkpoints.wait()
                 best.wait()
@@ -218,8 +223,17 @@ def train(
     return outcome
 
 
-def _facts(outcome: Outcome, machine: Machine) -> dict[str, Any]:
-    return {"outcome": vars(outcome), "scale": machine.scale and [machine.scale.value, machine.scale.good]}
+def _save(
+    outcome: Outcome,
+    checkpoints: Checkpoints,
+    journal: Journal,
+    objective: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    machine: Machine,
+) -> None:
+    journal.flush()
+    facts = {"outcome": vars(outcome), "scale": machine.scale and [machine.scale.value, machine.scale.good]}
+    checkpoints.save(outcome.steps, capture(objective, optimizer), facts)
 
 
 def _resumed(
@@ -260,7 +274,7 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
 
 def _count(outcome: Outcome, step: Step) -> None:
     outcome.steps, outcome.tokens = step.number, outcome.tokens + step.tokens
-    outcome.seconds += step.seconds
+    outcome.examples, outcome.seconds = outcome.examples + step.examples, outcome.seconds + step.seconds
     if not step.skipped:
         outcome.recent = [*outcome.recent[-RECENT + 1 :], step.loss]
 

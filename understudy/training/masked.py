@@ -1,20 +1,18 @@
-"""What pretraining and distillation have in common: settings, batches from token shards, validation, metrics, saving."""
+"""What pretraining and distillation have in common: settings, batches from token shards, models to begin with, saving."""
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 import torch
 from pydantic import Field, model_validator
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import EncoderRef, ShardsRef, StageConfig, TokenizerRef
+from understudy.config import EncoderRef, NounsRef, ShardsRef, StageConfig, TokenizerRef
 from understudy.corpus.order import Permutation
 from understudy.corpus.tokenset import Split, TokenSet
 from understudy.errors import ArtifactError, TrainingError
@@ -24,25 +22,20 @@ from understudy.model.presets import Shape, shape
 from understudy.tokenizer import Tokenizer
 from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, Source, batches, one_epoch, onto
 from understudy.training.journal import copy_log
-from understudy.training.loop import Outcome
-from understudy.training.machine import Machine
 from understudy.training.masking import Masking
-from understudy.training.objectives import Objective
+from understudy.training.milestones import at_checkpoint
 from understudy.training.optim import OptimConfig
 from understudy.training.parallel import Fill, ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import LogTo
-from understudy.training.tally import Metrics, evaluate
 from understudy.training.teachings import Heard, TaughtSequences, Teachings
 
 __all__ = [
-    "Corpus", "MaskedConfig", "MaskingConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "summary",
-    "validator", "vocabulary",
+    "Corpus", "MaskedConfig", "MaskingConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "vocabulary",
 ]  # fmt: skip
 
-log = logging.getLogger(__name__)
 VALID_RATE = 0.15  # and as many of them, whatever the run trains with
 VALID_SEED = 0  # masks of the validation set are the same in every run, so that losses can be compared between runs
 
@@ -68,16 +61,20 @@ class MaskingConfig(StageConfig):
 class MaskedConfig(MaskingConfig):
     """Settings of stages that learn from token shards with masks, beside those of `MaskingConfig`.
 
-    model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from.
+    model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from, as it was at
+        one of its checkpoints where `checkpoint` says which.
     steps: updates. batch_tokens: tokens of one update, taken in `accumulate` micro-batches.
     dropout: in place of the encoder's own, hidden and attention.
     float8: products inside blocks in float8, on GPUs that can: see `float8.use_float8`. parallel: see `parallel.ParallelConfig`.
     eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
+    nouns: what a `nouns` stage made; each evaluation then also masks these and counts those guessed wholly right (`fill`).
+    keep_examples: after so many examples (sequences, over all ranks) the encoder is evaluated and kept too, in `checkpoints/`.
     log_to: tools that are told of every update, "tensorboard", "wandb", "mlflow"; `log.jsonl` always is.
     """
 
     model: Shape | None = None
     init: EncoderRef | None = None
+    checkpoint: int | None = Field(default=None, gt=0)
     steps: int = Field(gt=0)
     accumulate: int = Field(default=1, ge=1)
     optimizer: OptimConfig = OptimConfig()
@@ -88,12 +85,16 @@ class MaskedConfig(MaskingConfig):
     eval_every: int = Field(default=1000, gt=0)
     eval_tokens: int = Field(default=65536, gt=0)
     save_every: int = Field(default=500, gt=0)
+    nouns: NounsRef | None = None
+    keep_examples: tuple[Annotated[int, Field(gt=0)], ...] = ()
     log_to: LogTo = ()
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:
         if (self.model is None) == (self.init is None):
             raise ValueError("exactly one of 'model' (begin anew) and 'init' (go on from an encoder) is wanted")
+        if self.checkpoint is not None and self.init is None:
+            raise ValueError("'checkpoint' goes with 'init': it says which of that encoder's")
         return self
 
 
@@ -191,7 +192,7 @@ def start_model(
     same_vocabulary(tokenizer, shards)
     if config.init is not None:
         same_vocabulary(tokenizer, inputs[config.init])
-        model, fills = open_model(inputs[config.init], parted=parted)
+        model, fills = open_model(at_checkpoint(inputs[config.init], config.checkpoint), parted=parted)
     else:
         assert config.model is not None
         size = TokenSet.open(shards.path, "train").vocab_size
@@ -220,39 +221,6 @@ def set_dropout(model: torch.nn.Module, rate: float) -> None:
             part.p = rate
         elif isinstance(part, Attention):
             part.dropout = rate
-
-
-def validator(objective: Objective, corpus: Corpus, config: MaskedConfig, machine: Machine) -> Callable[[], Metrics] | None:
-    """What evaluates a run, or None where there is no validation set."""
-    held_out = corpus.validation(tokens=config.eval_tokens, budget=max(4096, config.batch_tokens // config.accumulate))
-    if not held_out:
-        log.warning("the shards hold no validation sequences: nothing is evaluated")
-        return None
-    return lambda: evaluate(objective, held_out, autocast=machine.autocast, languages=corpus.languages)
-
-
-def summary(outcome: Outcome, model: MaskedLM, machine: Machine) -> dict[str, Any]:
-    """What a manifest says of a run: losses, perplexities over all and by language, speed, size."""
-    found: dict[str, Any] = {
-        "steps": outcome.steps,
-        "loss": round(outcome.loss, 4),
-        "tokens": outcome.tokens,
-        "seconds": round(outcome.seconds, 1),
-        "tokens_per_s": round(outcome.tokens / max(outcome.seconds, 1e-9)),
-        "parameters": sum(w.numel() for w in model.parameters()),
-        "body_parameters": model.config.body_parameters,
-        "precision": machine.precision,
-        "compiled": machine.compiled,
-        "device": machine.device.type,
-    }
-    if outcome.validations:
-        last = outcome.validations[-1]
-        found["valid_loss"] = round(last["loss"], 4)
-        found["perplexity"] = round(math.exp(min(last["mlm"], 50.0)), 3)
-        by_language = {name[4:]: value for name, value in sorted(last.items()) if name.startswith("mlm.")}
-        found["perplexity_by_language"] = {lang: round(math.exp(min(v, 50.0)), 3) for lang, v in by_language.items()}
-        found |= {f"valid_{name}": round(last[name], 4) for name in ("soft", "hidden") if name in last}
-    return found
 
 
 def rebuilt(config: EncoderConfig, state: Mapping[str, torch.Tensor]) -> MaskedLM:

@@ -19,7 +19,7 @@ from understudy.model.encoder import MaskedLM
 from understudy.model.heads import NLU
 from understudy.training.batches import Batch, MaskedBatch, TaughtBatch
 from understudy.training.kept import Kept
-from understudy.training.losses import Decoder, Part, mixed_cross_entropy
+from understudy.training.losses import Decoder, Part, at_once, mixed_cross_entropy
 
 __all__ = ["Distillation", "MaskedLanguageModelling", "Objective", "even_layers", "sum_counts"]
 
@@ -55,6 +55,8 @@ class Objective(nn.Module):
 class MaskedLanguageModelling(Objective):
     """Cross-entropy of the masked tokens (A 2.4)."""
 
+    asked = ("likeliest",)
+
     def __init__(self, model: MaskedLM) -> None:
         super().__init__()
         self.model = model
@@ -69,6 +71,10 @@ class MaskedLanguageModelling(Objective):
         h_TD = self.model.encoder(batch.ids_T, batch.layout)
         mixed = mixed_cross_entropy(_decoder(self.model, h_TD, batch), None, batch.targets_M, soft_weight=0.0)
         return {"mlm": Part(mixed.total, len(batch.targets_M), each=mixed.hard_M)}
+
+    def likeliest(self, batch: MaskedBatch) -> Tensor:
+        """The likeliest word (M,) at each masked token."""
+        return _likeliest(self.model, batch)
 
     def blocks(self) -> Iterator[nn.ModuleList]:
         yield self.model.encoder.blocks
@@ -88,6 +94,8 @@ class Distillation(Objective):
     Hidden layers are compared by mean squared error after a LayerNorm without weights on both sides, since the residual
     stream of a pre-layernorm encoder grows with depth, and through a learned projection where widths differ.
     """
+
+    asked = ("likeliest",)
 
     def __init__(
         self,
@@ -147,6 +155,10 @@ class Distillation(Objective):
             parts["hidden"] = Part(torch.stack(distances).mean(), batch.tokens, self.weights["hidden"])
         return parts
 
+    def likeliest(self, batch: MaskedBatch) -> Tensor:
+        """The student's likeliest word (M,) at each masked token."""
+        return _likeliest(self.student, batch)
+
     @torch.no_grad()
     def _listen(self, batch: MaskedBatch, deep: bool) -> tuple[Decoder | Kept, list[Tensor]]:
         if self.teacher is None:
@@ -168,14 +180,23 @@ def even_layers(student: int, teacher: int) -> tuple[int, ...]:
 
 
 def sum_counts(objective: Objective, parts: Sequence[Batch]) -> dict[str, int]:
-    """Counts of an update's micro-batches together, idle ones apart, and their "tokens"."""
-    each = [objective.counts(batch) | {"tokens": batch.tokens} for batch in parts]
+    """Counts of an update's micro-batches together, idle ones apart, and their "tokens" and "examples" (sequences)."""
+    each = [objective.counts(batch) | {"tokens": batch.tokens, "examples": len(batch.languages_B)} for batch in parts]
     return {name: sum(c[name] for c, batch in zip(each, parts, strict=True) if not batch.idle) for name in each[0]}
 
 
 def _decoder(model: MaskedLM, h_TD: Tensor, batch: MaskedBatch) -> Decoder:
     features_MD = model.head.features(h_TD.index_select(0, batch.masked_M))
     return Decoder(features_MD, model.decoder_weight_VD, model.decoder_bias_V)
+
+
+@torch.no_grad()
+def _likeliest(model: MaskedLM, batch: MaskedBatch) -> Tensor:
+    decoder = _decoder(model, model.encoder(batch.ids_T, batch.layout), batch)
+    weight_VD, bias_V = decoder.weight_VD.float(), decoder.bias_V.float()
+    with torch.autocast(bias_V.device.type, enabled=False):  # in bf16 the best two are often equal
+        parts = torch.split(decoder.features_MD.float(), at_once(decoder))
+        return torch.cat([torch.addmm(bias_V, part_CD, weight_VD.T).argmax(-1) for part_CD in parts])
 
 
 def _flops(model: MaskedLM, batch: MaskedBatch) -> float:

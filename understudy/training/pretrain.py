@@ -8,7 +8,9 @@ from typing import Literal
 from understudy.artifact import Artifact, Draft
 from understudy.training.loop import train
 from understudy.training.machine import Machine
-from understudy.training.masked import Corpus, MaskedConfig, finish, start_model, summary, validator
+from understudy.training.masked import Corpus, MaskedConfig, finish, start_model
+from understudy.training.measured import summary, validator
+from understudy.training.milestones import Milestones
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import build
 from understudy.training.parallel import in_parts
@@ -26,8 +28,8 @@ class PretrainConfig(MaskedConfig):
 def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
     """Train and write an encoder.
 
-    Metrics: loss (mean of the last 100 updates), valid_loss, perplexity over all and by language, tokens, tokens_per_s,
-    parameters. The artifact keeps `log.jsonl`.
+    Metrics: loss (mean of the last 100 updates), valid_loss, perplexity over all, by language and in their mean, with `nouns` the
+    same of `fill`, tokens, examples, tokens_per_s, parameters, `checkpoints`. The artifact keeps `log.jsonl`.
 
     Raises ArtifactError where tokenizers differ, TrainingError where a loss is not finite or there is no data.
     """
@@ -38,6 +40,7 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     corpus = Corpus.open(
         inputs[config.data], inputs[config.tokenizer], config, max_length=length, seed=seed, device=machine.device
     )
+    milestones = Milestones(model, inputs[config.tokenizer].path, draft.scratch, config.keep_examples)
     outcome = train(
         objective,
         corpus.stream(config, seed),
@@ -50,10 +53,12 @@ def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         clip=config.optimizer.clip,
         seed=seed,
         languages=corpus.languages,
-        validate=validator(objective, corpus, config, machine),
+        validate=validator(objective, corpus, config, machine, inputs, max_length=length),
         eval_every=config.eval_every,
         save_every=config.save_every,
         watch=Watch(config.log_to, draft.runs),
+        milestones=milestones,
     )
     draft.metrics.update(summary(outcome, model, machine))
     finish(model, inputs[config.tokenizer], draft, {"log.jsonl": draft.scratch / "log.jsonl"})
+    milestones.deliver(outcome, draft)

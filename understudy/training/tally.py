@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,10 +15,11 @@ from understudy.training.losses import Part
 from understudy.training.objectives import Objective, sum_counts
 from understudy.training.ranks import ranks, total
 
-__all__ = ["Autocast", "Metrics", "Tally", "evaluate", "everywhere"]
+__all__ = ["Autocast", "Metrics", "Tally", "evaluate", "everywhere", "share_of"]
 
 Autocast = Callable[[], AbstractContextManager[None]]
 Metrics = dict[str, float]
+B = TypeVar("B", bound=Batch)
 
 
 @torch.no_grad()
@@ -26,10 +28,8 @@ def evaluate(objective: Objective, batches: Sequence[Batch], *, autocast: Autoca
 
     Each rank takes every so-manieth batch. Dropout is off and no random number is drawn, so evaluating changes nothing in a run.
     """
-    training, here = objective.training, ranks()
+    training, share = objective.training, share_of(batches)
     objective.eval()
-    share = [*batches[here.rank :: here.world]]
-    share += [replace(batches[0], idle=True)] * (-(-len(batches) // here.world) - len(share))
     tally = Tally(languages, batches[0].ids_T.device)
     for batch in share:
         with autocast():
@@ -38,6 +38,13 @@ def evaluate(objective: Objective, batches: Sequence[Batch], *, autocast: Autoca
     objective.train(training)
     means = tally.means(everywhere(sum_counts(objective, share)))
     return {"loss": sum(part.weight * means[name] for name, part in parts.items()), **means}
+
+
+def share_of(batches: Sequence[B]) -> list[B]:
+    """Every so-manieth of the batches, for this rank; on all ranks equally many, if need be idle."""
+    here = ranks()
+    share = [*batches[here.rank :: here.world]]
+    return share + [replace(batches[0], idle=True)] * (-(-len(batches) // here.world) - len(share))
 
 
 class Tally:
