@@ -20,6 +20,8 @@ from understudy.evaluation import evaluate
 from understudy.evaluation.evaluate import EvaluateConfig
 from understudy.export import export
 from understudy.export.export import ExportConfig
+from understudy.model import adopt
+from understudy.model.adopt import AdoptConfig
 from understudy.model.presets import shape
 from understudy.tokenizer import train as tokenizer
 from understudy.tokenizer.backend import SPECIALS
@@ -37,6 +39,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "labels": LabelsConfig,
     "tokenizer": TokenizerConfig,
     "shards": ShardsConfig,
+    "adopt": AdoptConfig,
     "pretrain": PretrainConfig,
     "listen": ListenConfig,
     "distill": DistillConfig,
@@ -50,6 +53,7 @@ MAKES: dict[str, Kind] = {
     "labels": "corpus",
     "tokenizer": "tokenizer",
     "shards": "shards",
+    "adopt": "encoder",
     "pretrain": "encoder",
     "listen": "teachings",
     "distill": "encoder",
@@ -88,6 +92,8 @@ def describe(config: StageConfig) -> str:
         case ShardsConfig():
             parts = " : ".join(f"{part.parts:g} {part.corpus}" for part in config.mix)
             return f"{parts}, to {config.max_length} tokens"
+        case AdoptConfig():
+            return f"{config.model}{f' at {config.revision[:12]}' if config.revision else ''}"
         case PretrainConfig():
             return f"{_shape(config)}, {config.steps:,} x {config.batch_tokens:,} tokens"
         case ListenConfig():
@@ -124,6 +130,8 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             tokenizer.run(config, inputs, draft, seed=seed)
         case ShardsConfig():
             shards.run(config, inputs, draft, seed=seed)
+        case AdoptConfig():
+            adopt.run(config, inputs, draft, seed=seed)
         case PretrainConfig():
             pretrain.run(config, inputs, draft, seed=seed)
         case ListenConfig():

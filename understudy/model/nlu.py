@@ -83,8 +83,8 @@ def save_nlu(
     if (intents, tags) != (len(labels.intents), len(labels.tags)):
         raise ValueError(f"{intents} intents and {tags} tags, but labels for {len(labels.intents)} and {len(labels.tags)}")
     config = model.encoder.config
-    copy_tokenizer(tokenizer_dir, folder, vocab_size=config.vocab_size)
-    write_config(config, folder, architecture="RobertaPreLayerNormModel")
+    specials = copy_tokenizer(tokenizer_dir, folder, vocab_size=config.vocab_size)
+    write_config(config, folder, architecture="RobertaPreLayerNormModel", specials=specials)
     settings = NLUSettings(
         max_length=min(max_length, config.max_length),
         spoken=spoken,
