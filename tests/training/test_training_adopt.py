@@ -19,12 +19,15 @@ from transformers.utils import logging as hub_logging
 from understudy import recipe
 from understudy.artifact import Artifact
 from understudy.config import parse
-from understudy.errors import ArtifactError
+from understudy.errors import ArtifactError, ExportError, RecipeError
+from understudy.export import export
 from understudy.model import adopt
 from understudy.model.adopt import AdoptConfig
 from understudy.model.encoder import Layout
 from understudy.model.folder import load_encoder
 from understudy.model.foreign import ForeignMaskedLM, load_teacher
+from understudy.model.heads import NLU
+from understudy.model.nlu import Predictor, save_nlu
 from understudy.planner import plan
 from understudy.tokenizer import Tokenizer
 from understudy.training import distill, finetune, listen, pretrain
@@ -121,16 +124,45 @@ def test_another_tokenizer_is_refused(inputs: Mapping[str, Artifact], world: Wor
         student({**world.inputs, "theirs": inputs["theirs"]}, tmp_path / "student", tokenizer="tok")
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
-def test_it_is_not_gone_on_from(inputs: Mapping[str, Artifact], world: World, tmp_path: Path, kind: str) -> None:
-    everything = {**world.inputs, **inputs}
+def test_pretraining_does_not_go_on_from_it(inputs: Mapping[str, Artifact], tmp_path: Path) -> None:
+    table = {**LEARNING, "init": "theirs", "steps": 5, "model": None}
     with pytest.raises(ArtifactError, match="not an encoder of ours.*distil an encoder from it"):
-        if kind == "pretrain":
-            table = {**LEARNING, "init": "theirs", "steps": 5, "model": None}
-            run_stage(pretrain.run, parse(PretrainConfig, table, where="x"), tmp_path / "x", everything)
-        else:
-            config = FinetuneConfig(encoder="theirs", data="labels", steps=2)
-            run_stage(finetune.run, config, tmp_path / "x", everything, kind="nlu")
+        run_stage(pretrain.run, parse(PretrainConfig, table, where="x"), tmp_path / "x", inputs)
+
+
+FINETUNING = {"encoder": "theirs", "data": "labels", "precision": "fp32", "compile": False, "width": 16}
+
+
+def test_it_is_fine_tuned_as_a_baseline_and_answers_the_same_after_loading(
+    inputs: Mapping[str, Artifact], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[NLU] = []
+    monkeypatch.setattr(finetune, "save_nlu", lambda nlu, *a, **k: (trained.append(nlu.eval()), save_nlu(nlu, *a, **k)))
+    config = parse(FinetuneConfig, {**FINETUNING, "steps": 20, "lr": 5e-3}, where="x")
+    made = run_stage(finetune.run, config, tmp_path / "nlu", {**world.inputs, **inputs}, kind="nlu")
+    loaded = Predictor.load(made.path)
+    before = Predictor(trained[0], loaded.labels, loaded.tokenizer, loaded.settings)
+    text = "please wake me seven today"
+    assert loaded(text) == before(text)
+    assert made.manifest.tokenizer == inputs["theirs"].manifest.tokenizer
+    with pytest.raises(ExportError, match="only encoders of ours are exported"):
+        run_stage(export.run, export.ExportConfig(model="nlu"), tmp_path / "x", {"nlu": made}, kind="runtime")
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"layer_decay": 0.9}, "layer_decay"),
+        ({"optimizer": "muon"}, "optimizer"),
+        ({"parallel": {"checkpointing": "block"}}, "check"),
+    ],
+)
+def test_what_tells_its_blocks_apart_is_refused(
+    inputs: Mapping[str, Artifact], world: World, tmp_path: Path, settings: dict[str, Any], key: str
+) -> None:
+    config = parse(FinetuneConfig, {**FINETUNING, **settings}, where="x")
+    with pytest.raises(RecipeError, match=f"{key}.*cannot be fine-tuned like this"):
+        run_stage(finetune.run, config, tmp_path / "x", {**world.inputs, **inputs}, kind="nlu")
 
 
 def test_a_pickle_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The adopt stage: a masked language model of another make becomes an encoder artifact.
 
-It can teach (`distill`, `listen`), and lends its tokenizer to the shards and students that must share its vocabulary.
+It can teach (`distill`, `listen`), lends its tokenizer to the shards and students that must share its vocabulary, and is fine-tuned
+as a baseline.
 """
 
 from __future__ import annotations

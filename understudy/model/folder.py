@@ -160,7 +160,7 @@ def read_config(folder: Path | str) -> EncoderConfig:
     for key, wanted in fixed.items():
         if (got := kind if key == "model_type" else table.get(key, wanted)) != wanted:
             hint = (
-                "Models of other makes teach and lend their tokenizer: distil an encoder from it and use that"
+                "Models of other makes teach and are fine-tuned as they are; to go on training, distil an encoder from it"
                 if key == "model_type"
                 else None
             )
@@ -240,7 +240,7 @@ def hub_names(name: str) -> list[str]:
     """Hugging Face's name or, for the fused query-key-value, three names, of one weight of ours."""
     if name == "head.bias_V":
         return ["lm_head.bias"]
-    if not name.startswith(("encoder.", "head.")):
+    if not name.startswith(("encoder.", "head.")) or name.startswith("encoder.body."):  # the latter of another make
         return [name]
     part, _, kind = name.rpartition(".")
     if part in OUTER:

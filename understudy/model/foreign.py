@@ -20,21 +20,26 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from understudy.errors import ArtifactError
-from understudy.model.encoder import EncoderConfig, MaskedLM
+from understudy.model.encoder import Encoder, EncoderConfig, MaskedLM
 from understudy.model.folder import is_foreign, load_encoder
 from understudy.model.layout import Layout
 
 __all__ = [
-    "ForeignEncoder", "ForeignHead", "ForeignMaskedLM", "Teacher", "file_in", "load_foreign", "load_teacher", "read_shape",
+    "Body", "ForeignEncoder", "ForeignHead", "ForeignMaskedLM", "Teacher", "blank_body", "file_in", "load_foreign",
+    "load_teacher", "read_shape",
 ]  # fmt: skip
 
 
 class ForeignEncoder(nn.Module):
     """The body of a Hugging Face model, on packed tokens."""
 
-    def __init__(self, body: nn.Module, config: EncoderConfig, *, pad: int) -> None:
+    def __init__(self, body: Any, config: EncoderConfig, *, pad: int) -> None:
         super().__init__()
         self.body, self.config, self.pad = body, config, pad
+
+    def write_config(self, folder: Path) -> None:
+        """`config.json` as transformers reads it."""
+        (folder / "config.json").write_text(self.body.config.to_json_string(), encoding="utf-8")
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -107,6 +112,9 @@ class ForeignMaskedLM(nn.Module):
 Teacher = MaskedLM | ForeignMaskedLM
 """What a student can listen to."""
 
+Body = Encoder | ForeignEncoder
+"""What heads can stand on."""
+
 
 def load_teacher(folder: Path | str) -> Teacher:
     """The encoder in `folder`, of our make or of another's, as `folder.load_encoder` or `load_foreign` gives it."""
@@ -149,6 +157,17 @@ def load_foreign(source: Path | str, *, revision: str | None = None) -> ForeignM
             wanted="a checkpoint with its masked-language-model head",
         )
     return ForeignMaskedLM(model.eval(), tokenizer_file=Path(tokenizer_file), where=source).eval()
+
+
+def blank_body(folder: Path | str) -> ForeignEncoder:
+    """An encoder of the kind and shape that the `config.json` in `folder` names, with the vocabulary of its tokenizer; its
+    weights are random and to be replaced. Raises ArtifactError where the config is of an unknown kind."""
+    transformers = import_module("transformers")
+    try:
+        model = transformers.AutoModelForMaskedLM.from_config(transformers.AutoConfig.from_pretrained(folder))
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError("the encoder's config cannot be used", where=folder, got=str(error).strip().splitlines()[0]) from None
+    return ForeignMaskedLM(model, tokenizer_file=Path(folder) / "tokenizer.json", where=folder).encoder
 
 
 def file_in(source: Path | str, name: str, *, revision: str | None = None) -> Path | None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from understudy.model.dropout import Dropout
-from understudy.model.encoder import Encoder, Layout, initialise
+from understudy.model.encoder import Layout, initialise
+from understudy.model.foreign import Body
 
 __all__ = ["NLU", "Pooling"]
 
@@ -33,7 +34,7 @@ class NLU(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Body,
         intents: int,
         tags: int,
         *,

@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, EncoderRef, StageConfig, TokenizerRef
 from understudy.corpus.labels import read_labels
-from understudy.errors import TrainingError
-from understudy.model.encoder import Encoder, MaskedLM
-from understudy.model.folder import load_encoder
+from understudy.errors import RecipeError, TrainingError
+from understudy.model.encoder import MaskedLM
+from understudy.model.folder import is_foreign, load_encoder
+from understudy.model.foreign import Body, load_foreign
 from understudy.model.heads import NLU, Pooling
 from understudy.model.nlu import save_nlu
 from understudy.model.presets import Shape, shape
@@ -42,7 +43,7 @@ __all__ = ["FinetuneConfig", "run"]
 class FinetuneConfig(StageConfig):
     """Settings of a finetune stage.
 
-    encoder, or model with tokenizer: what to fine-tune, or the shape of an encoder to train from scratch.
+    encoder, or model with tokenizer: what to fine-tune (an adopted one too), or the shape of an encoder to train from scratch.
     data: labelled utterances. partition: the one to learn from.
     labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
     held_out: share of the used utterances set aside and measured after each epoch. select: "best" keeps the epoch with the
@@ -180,8 +181,12 @@ def _summary(outcome: Outcome, nlu: NLU, machine: Machine, *, best: bool) -> dic
     return found
 
 
-def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Encoder:
-    if config.encoder is not None:
+def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Body:
+    encoder: Body
+    if is_foreign(source.path) and config.encoder is not None:
+        _check_plain(config)
+        encoder = load_foreign(source.path).encoder
+    elif config.encoder is not None:
         encoder = load_encoder(source.path).encoder
     else:
         assert config.model is not None
@@ -190,6 +195,18 @@ def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Encoder:
     if config.dropout is not None:
         set_dropout(encoder, config.dropout)
     return encoder
+
+
+def _check_plain(config: FinetuneConfig) -> None:
+    """Raises RecipeError for a setting that tells blocks apart, which only encoders of ours let it do."""
+    refused = {
+        "layer_decay": (config.layer_decay, 1.0),
+        "optimizer": ("muon" if config.optimizer == "muon" else "adam", "adam"),
+        "parallel.checkpointing": (config.parallel.checkpointing, "none"),
+    }
+    for key, (got, wanted) in refused.items():
+        if got != wanted:
+            raise RecipeError("an adopted encoder cannot be fine-tuned like this", where=key, got=got, wanted=wanted)
 
 
 def _optimizer(config: FinetuneConfig) -> OptimConfig:
