@@ -16,9 +16,9 @@ from common import texts
 from understudy import artifact
 from understudy.corpus.tinyworld import LOCALES, sentences
 from understudy.tokenizer import Tokenizer
+from understudy.tokenizer.backend import SPECIALS
 from understudy.tokenizer.train import TokenizerConfig
 from understudy.tokenizer.train import run as train_tokenizer
-from understudy.training.masking import SPECIALS
 
 BOS, EOS = 0, 2
 UTTERANCE = 13.2  # tokens of a MASSIVE utterance in the mean, <s> and </s> included, with a vocabulary of 16,000
@@ -52,7 +52,7 @@ def utterance_lengths(count: int) -> npt.NDArray[np.int64]:
 
 def random_ids(lengths: npt.NDArray[np.int64], vocab: int, *, seed: int = 0) -> npt.NDArray[np.int32]:
     """Ids by chance for sequences of these lengths laid end to end, each between <s> and </s>."""
-    ids = np.random.default_rng(seed).integers(SPECIALS, vocab, int(lengths.sum()), np.int32)
+    ids = np.random.default_rng(seed).integers(len(SPECIALS), vocab, int(lengths.sum()), np.int32)
     ends = np.cumsum(lengths)
     ids[ends - lengths], ids[ends - 1] = BOS, EOS
     return ids

@@ -285,6 +285,7 @@ def search(
 
 
 _stage_verb(app, "shards", "shards", "Tokenise and mix corpora.")
+_stage_verb(app, "adopt", "adopt", "Adopt a masked language model of Hugging Face's as a teacher.")
 _stage_verb(app, "pretrain", "pretrain", "Pretrain an encoder by masked language modelling.")
 _stage_verb(app, "listen", "listen", "Write down what a teacher says, for students to learn from.")
 _stage_verb(app, "distill", "distill", "Distil an encoder from teachers.")

@@ -66,7 +66,9 @@ class CorpusRef(Ref):
 
 
 class TokenizerRef(Ref):
-    kinds = ("tokenizer",)
+    """A tokenizer, or an encoder, which brings its own."""
+
+    kinds = ("tokenizer", "encoder")
 
 
 class ShardsRef(Ref):

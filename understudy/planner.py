@@ -14,8 +14,10 @@ from understudy import artifact
 from understudy.config import StageConfig
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
+from understudy.model.adopt import AdoptConfig
 from understudy.model.encoder import EncoderConfig
-from understudy.model.folder import read_config
+from understudy.model.folder import is_foreign, read_config
+from understudy.model.foreign import read_shape
 from understudy.model.presets import shape
 from understudy.recipe import Recipe
 from understudy.tokenizer import Tokenizer
@@ -152,7 +154,11 @@ def _model(recipe: Recipe, config: MaskedConfig) -> EncoderConfig:
 def _encoder(recipe: Recipe, ref: str) -> EncoderConfig:
     """The shape of an encoder that a stage will make, or that an artifact holds."""
     made = recipe.stage.get(ref)
-    return _model(recipe, made) if isinstance(made, MaskedConfig) else read_config(Path(ref))
+    if isinstance(made, AdoptConfig):
+        return read_shape(made.model, revision=made.revision)
+    if isinstance(made, MaskedConfig):
+        return _model(recipe, made)
+    return read_shape(ref) if is_foreign(Path(ref)) else read_config(Path(ref))
 
 
 def _teacher(recipe: Recipe, ref: str) -> EncoderConfig | None:
@@ -165,6 +171,8 @@ def _teacher(recipe: Recipe, ref: str) -> EncoderConfig | None:
 
 def _vocab_size(recipe: Recipe, ref: str) -> int:
     made = recipe.stage.get(ref)
+    if isinstance(made, MaskedConfig | AdoptConfig):
+        return _encoder(recipe, ref).vocab_size
     return made.vocab_size if isinstance(made, TokenizerConfig) else Tokenizer.load(artifact.open(Path(ref)).path).size
 
 

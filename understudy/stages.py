@@ -22,6 +22,8 @@ from understudy.evaluation.evaluate import EvaluateConfig
 from understudy.evaluation.xnli import XnliConfig
 from understudy.export import export
 from understudy.export.export import ExportConfig
+from understudy.model import adopt
+from understudy.model.adopt import AdoptConfig
 from understudy.model.presets import shape
 from understudy.tokenizer import train as tokenizer
 from understudy.tokenizer.backend import SPECIALS
@@ -40,6 +42,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "nouns": NounsConfig,
     "tokenizer": TokenizerConfig,
     "shards": ShardsConfig,
+    "adopt": AdoptConfig,
     "pretrain": PretrainConfig,
     "listen": ListenConfig,
     "distill": DistillConfig,
@@ -55,6 +58,7 @@ MAKES: dict[str, Kind] = {
     "nouns": "nouns",
     "tokenizer": "tokenizer",
     "shards": "shards",
+    "adopt": "encoder",
     "pretrain": "encoder",
     "listen": "teachings",
     "distill": "encoder",
@@ -96,6 +100,8 @@ def describe(config: StageConfig) -> str:
         case ShardsConfig():
             parts = " : ".join(f"{part.parts:g} {part.corpus}" for part in config.mix)
             return f"{parts}, to {config.max_length} tokens"
+        case AdoptConfig():
+            return f"{config.model}{f' at {config.revision[:12]}' if config.revision else ''}"
         case PretrainConfig():
             return f"{_shape(config)}, {config.steps:,} x {config.batch_tokens:,} tokens"
         case ListenConfig():
@@ -137,6 +143,8 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             tokenizer.run(config, inputs, draft, seed=seed)
         case ShardsConfig():
             shards.run(config, inputs, draft, seed=seed)
+        case AdoptConfig():
+            adopt.run(config, inputs, draft, seed=seed)
         case PretrainConfig():
             pretrain.run(config, inputs, draft, seed=seed)
         case ListenConfig():

@@ -16,6 +16,7 @@ from understudy.artifact import Artifact
 from understudy.corpus.shards import ShardsConfig, TokenSet, mix_takes, run
 from understudy.corpus.tokenset import TokenWriter, dtype_for, write_index
 from understudy.errors import ArtifactError, DataError
+from understudy.tokenizer.specials import OURS, Specials
 from understudy.tokenizer.train import save
 
 Row = tuple[str, str, int]
@@ -177,6 +178,17 @@ def test_width_follows_the_vocabulary(tmp_path: Path, vocab: int, width: int) ->
     write_index(tmp_path, languages=["en"], vocab_size=vocab, tokenizer="x")
     assert (tmp_path / "train.bin").stat().st_size == 3 * width
     assert TokenSet.open(tmp_path, "train")[0].tolist() == [0, vocab - 1, 2]
+
+
+def test_control_symbols_are_in_the_index_and_were_ours_before(loose: Path) -> None:
+    assert TokenSet.open(loose, "train").specials == OURS
+    theirs = Specials(bos=7, eos=8, others=(9,))
+    write_index(loose, languages=["de", "en"], vocab_size=10, tokenizer="x", specials=theirs)
+    assert TokenSet.open(loose, "train").specials == theirs
+    old = json.loads((loose / "shards.json").read_text())
+    del old["specials"]
+    (loose / "shards.json").write_text(json.dumps(old))
+    assert TokenSet.open(loose, "train").specials == OURS
 
 
 def test_an_empty_split_is_readable(shards: Shards) -> None:

@@ -67,7 +67,8 @@ def write_tokenizer(path: Path, extra: str = "") -> Artifact:
 def write_shards(path: Path, tokenizer_path: Path) -> Artifact:
     tokenizer = Tokenizer.load(tokenizer_path)
     with artifact.writing(path, kind="shards", config={}) as draft:
-        write_index(draft.path, languages=["de", "en"], vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
+        index = {"vocab_size": tokenizer.size, "tokenizer": tokenizer.hash, "specials": tokenizer.specials}
+        write_index(draft.path, languages=["de", "en"], **index)
         for split in ("train", "valid"):
             writer = TokenWriter(draft.path, split, dtype_for(tokenizer.size))  # type: ignore[arg-type]
             for index, (text, _, _) in enumerate(sentences()):

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.corpus.tokenset import TokenSet
+from understudy.tokenizer.specials import OURS, Specials
 from understudy.training.batches import (
-    BOS,
-    EOS,
     Labelled,
     LabelledSequences,
     MaskedSequences,
@@ -24,6 +23,8 @@ from understudy.training.batches import (
     one_epoch,
 )
 from understudy.training.masking import Masking
+
+BOS, EOS = OURS.bos, OURS.eos
 
 
 def token_set(lengths: list[int], *, vocab: int = 100) -> TokenSet:
@@ -159,6 +160,23 @@ def test_labelled_batches_point_at_first_pieces() -> None:
     assert batch.tags_W.tolist() == [4, 0, 2]
     assert batch.intents_B.tolist() == [0, 1]
     assert batch.languages_B.tolist() == [1, 0]
+
+
+def test_masks_and_ends_are_those_of_the_vocabulary() -> None:
+    # Ten ids, of which 1, 4, 8 and 9 are words: <s> is 7, </s> 2, <mask> 5, another control symbol 6.
+    specials = Specials(bos=7, pad=0, eos=2, unk=3, mask=5, others=(6,))
+    offsets = np.array([0, 7])
+    tokens = TokenSet(np.array([7, 1, 4, 8, 9, 6, 2], np.uint16), offsets, np.zeros(1, np.uint8), ("de",), 10, "", specials)
+    pieces = Pieces(tokens, max_length=4)
+    assert pieces[np.arange(len(pieces))].tolist() == [7, 1, 4, 2, 7, 8, 9, 2, 7, 6, 2]
+    shown = set()
+    for index in range(200):
+        ids, chosen = Masking(0.9, 10, specials).apply(
+            np.array(tokens.tokens, np.int64), np.array([7]), np.array([index]), seed=0, epoch=0
+        )
+        assert set(chosen.tolist()) <= {1, 2, 3, 4}
+        shown |= set(ids[chosen].tolist())
+    assert shown == {5, 1, 4, 8, 9}
 
 
 def test_whole_words_are_masked_with_all_their_pieces() -> None:

@@ -102,7 +102,13 @@ def encode(task: EncodeTask) -> dict[str, int]:
     task.folder.mkdir(parents=True, exist_ok=True)
     tally = Tally()
     writer = TokenWriter(task.folder, task.split, dtype_for(tokenizer.size))
-    write_index(task.folder, languages=task.languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
+    write_index(
+        task.folder,
+        languages=task.languages,
+        vocab_size=tokenizer.size,
+        tokenizer=tokenizer.hash,
+        specials=tokenizer.specials,
+    )
     try:
         sequences = _Sequences(writer, tokenizer, task.max_length, tally)
         (_packed if task.pack_words else _rows)(task, sequences)

@@ -81,7 +81,13 @@ def run(config: ShardsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
         for number, part in enumerate(config.mix)
     ]
     reports = _encode(config, tasks)
-    write_index(draft.path, languages=languages, vocab_size=tokenizer.size, tokenizer=tokenizer.hash)
+    write_index(
+        draft.path,
+        languages=languages,
+        vocab_size=tokenizer.size,
+        tokenizer=tokenizer.hash,
+        specials=tokenizer.specials,
+    )
     for split in SPLITS:
         sets = [[TokenSet.open(task.folder, split) for task in part if task.split == split] for part in tasks]
         _mix(

@@ -1,9 +1,9 @@
-"""Token sequences on disk: one flat array of ids, where each sequence begins, and its language. Needs numpy only.
+"""Token sequences on disk: one flat array of ids, where each sequence begins, and its language. Needs neither torch nor pyarrow.
 
 train.bin           ids of all sequences, one after another (uint16 or uint32, little-endian)
 train.offsets.npy   int64, N + 1: sequence i is ids[offsets[i]:offsets[i + 1]]
 train.lang.npy      uint8, N: index into the languages
-shards.json         {"dtype", "languages", "vocab_size", "tokenizer"}
+shards.json         {"dtype", "languages", "vocab_size", "tokenizer", "specials"}
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.errors import ArtifactError
+from understudy.tokenizer.specials import OURS, Specials
 
 __all__ = ["INDEX", "Split", "TokenSet", "TokenWriter", "dtype_for", "write_index"]
 
@@ -34,13 +35,14 @@ def dtype_for(vocab_size: int) -> np.dtype[np.uint16] | np.dtype[np.uint32]:
     return np.dtype("<u2") if vocab_size <= 1 << 16 else np.dtype("<u4")
 
 
-def write_index(directory: Path, *, languages: Sequence[str], vocab_size: int, tokenizer: str) -> None:
-    """Write `shards.json`. `tokenizer` is the hash of the tokenizer the ids are of."""
+def write_index(directory: Path, *, languages: Sequence[str], vocab_size: int, tokenizer: str, specials: Specials = OURS) -> None:
+    """Write `shards.json`. `tokenizer` is the hash of the tokenizer the ids are of, `specials` its control symbols."""
     content = {
         "dtype": dtype_for(vocab_size).name,
         "languages": list(languages),
         "vocab_size": vocab_size,
         "tokenizer": tokenizer,
+        "specials": specials.model_dump(),
     }
     (directory / INDEX).write_text(json.dumps(content, indent=2), encoding="utf-8")
 
@@ -85,6 +87,7 @@ class TokenSet:
     languages: tuple[str, ...]
     vocab_size: int
     tokenizer: str
+    specials: Specials = OURS
 
     @classmethod
     def open(cls, directory: Path | str, split: Split) -> TokenSet:
@@ -93,6 +96,7 @@ class TokenSet:
         try:
             index = json.loads((directory / INDEX).read_text(encoding="utf-8"))
             languages, vocab_size, tokenizer = tuple(index["languages"]), int(index["vocab_size"]), str(index["tokenizer"])
+            specials = Specials.model_validate(index.get("specials", {}))  # shards of older versions are of tokenizers of ours
             dtype = dtype_for(vocab_size)
             if index["dtype"] != dtype.name:
                 raise ValueError(f"dtype {index['dtype']} for {vocab_size} ids")
@@ -106,7 +110,7 @@ class TokenSet:
         _check(bin_path, offsets, langs, dtype.itemsize, len(languages))
         # An empty file cannot be mapped.
         tokens: Any = np.memmap(bin_path, dtype=dtype, mode="r") if offsets[-1] else np.empty(0, dtype)
-        return cls(tokens, offsets, langs, languages, vocab_size, tokenizer)
+        return cls(tokens, offsets, langs, languages, vocab_size, tokenizer, specials)
 
     def __len__(self) -> int:
         return len(self.langs)

@@ -81,7 +81,7 @@ def perplexity(
     pieces = Pieces(tokens, max_length=model.encoder.config.max_length)
     if len(pieces) == 0:
         raise DataError("there is no held-out text", got="no sequences", wanted="at least one in the valid part")
-    source = MaskedSequences(pieces, Masking(rate, vocabulary), seed=seed)
+    source = MaskedSequences(pieces, Masking(rate, vocabulary, tokens.specials), seed=seed)
     device = next(model.parameters()).device
 
     cut = _cut(source.lengths, batch_tokens=batch_tokens, max_tokens=max_tokens, seed=seed)

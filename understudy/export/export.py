@@ -30,6 +30,7 @@ from understudy.evaluation.metrics import COUNTS, counts
 from understudy.export.graph import Precision, write_graph
 from understudy.interpretation import Interpretation
 from understudy.model.encoder import Layout
+from understudy.model.foreign import ForeignEncoder
 from understudy.model.heads import NLU
 from understudy.model.nlu import NLUSettings, load_nlu, read_settings
 from understudy.runtime.decode import Labels
@@ -92,6 +93,13 @@ def run(config: ExportConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     """
     source = inputs[config.model].path
     model, labels = load_nlu(source)
+    if isinstance(model.encoder, ForeignEncoder):
+        raise ExportError(
+            "only encoders of ours are exported",
+            where=source,
+            got=model.encoder.body.config.model_type,
+            hint="A model of another make is a baseline: `evaluate` runs it as it is",
+        )
     tokenizer, settings = Tokenizer.load(source), read_settings(source)
     gold = _gold(config, inputs)
     float_graph = _graph_bytes(write_graph(model, max_length=settings.max_length))

@@ -47,6 +47,7 @@ def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int =
         weight_bits: bits of a quantised matrix weight, 8 or 7. With 7, no processor's 8-bit products can saturate.
         max_length: positions to keep; None keeps the encoder's.
     """
+    assert isinstance(model.encoder, Encoder), "only encoders of ours have a graph"
     graph = _Graph(weight_bits if precision == "int8" else None)
     h_BLD = _encoder(graph, model.encoder, max_length or model.encoder.config.max_length)
     pooled_BD = _mean(graph, h_BLD) if model.pooling == "mean" else _first(graph, h_BLD)

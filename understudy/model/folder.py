@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from understudy.errors import ArtifactError
 from understudy.model.encoder import POSITION_OFFSET, EncoderConfig, MaskedLM
 from understudy.tokenizer import Tokenizer
+from understudy.tokenizer.specials import OURS, Specials
 
-__all__ = ["CONFIG", "WEIGHTS", "check_tokenizer", "copy_tokenizer",
-    "fill_named", "load_encoder", "load_named", "read_config", "read_weights", "save_encoder", "save_named", "write_config"]  # fmt: skip
+__all__ = ["CONFIG", "TOKENIZER_FILES", "WEIGHTS", "check_tokenizer", "copy_tokenizer",
+    "fill_named", "is_foreign", "load_encoder", "load_named", "read_config", "read_weights", "save_encoder", "save_named", "write_config"]  # fmt: skip
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
@@ -62,8 +63,8 @@ def save_encoder(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    copy_tokenizer(tokenizer_dir, folder, vocab_size=model.encoder.config.vocab_size)
-    write_config(model.encoder.config, folder, architecture="RobertaPreLayerNormForMaskedLM")
+    specials = copy_tokenizer(tokenizer_dir, folder, vocab_size=model.encoder.config.vocab_size)
+    write_config(model.encoder.config, folder, architecture="RobertaPreLayerNormForMaskedLM", specials=specials)
     save_named(model.state_dict() if state is None else state, folder)
 
 
@@ -82,9 +83,10 @@ def load_encoder(folder: Path | str) -> MaskedLM:
     return model.eval()
 
 
-def copy_tokenizer(tokenizer_dir: Path | str, folder: Path, *, vocab_size: int) -> None:
-    """Copy the tokenizer's files into `folder`. Raises ArtifactError where one is missing or of another vocabulary."""
-    check_tokenizer(tokenizer_dir, vocab_size)
+def copy_tokenizer(tokenizer_dir: Path | str, folder: Path, *, vocab_size: int) -> Specials:
+    """Copy the tokenizer's files into `folder`; its control symbols. Raises ArtifactError where a file is missing or of another
+    vocabulary."""
+    specials = check_tokenizer(tokenizer_dir, vocab_size)
     for name in TOKENIZER_FILES:
         try:
             shutil.copyfile(Path(tokenizer_dir) / name, folder / name)
@@ -92,13 +94,15 @@ def copy_tokenizer(tokenizer_dir: Path | str, folder: Path, *, vocab_size: int) 
             raise ArtifactError("a file of the tokenizer is missing", where=error.filename) from None
         except shutil.SameFileError:
             continue
+    return specials
 
 
-def check_tokenizer(folder: Path | str, vocab_size: int) -> None:
-    """Raises ArtifactError where `folder` holds no readable tokenizer, or one whose vocabulary is not `vocab_size` pieces."""
+def check_tokenizer(folder: Path | str, vocab_size: int) -> Specials:
+    """The control symbols of the tokenizer in `folder`. Raises ArtifactError where there is none that can be read, or its
+    vocabulary is not `vocab_size` pieces."""
     path = Path(folder) / "tokenizer.json"
-    found = Tokenizer.load(path).size
-    if found != vocab_size:
+    tokenizer = Tokenizer.load(path)
+    if (found := tokenizer.size) != vocab_size:
         raise ArtifactError(
             "tokenizer does not match the encoder",
             where=path,
@@ -106,9 +110,10 @@ def check_tokenizer(folder: Path | str, vocab_size: int) -> None:
             wanted=f"{vocab_size} pieces",
             hint="Use the tokenizer the encoder was trained with",
         )
+    return tokenizer.specials
 
 
-def write_config(config: EncoderConfig, folder: Path, *, architecture: str) -> None:
+def write_config(config: EncoderConfig, folder: Path, *, architecture: str, specials: Specials = OURS) -> None:
     """`config.json` as transformers reads it."""
     table = {
         "architectures": [architecture],
@@ -125,12 +130,20 @@ def write_config(config: EncoderConfig, folder: Path, *, architecture: str) -> N
         "type_vocab_size": 1,
         "initializer_range": 0.02,
         "layer_norm_eps": config.layer_norm_eps,
-        "bos_token_id": 0,
-        "pad_token_id": 1,
-        "eos_token_id": 2,
+        "bos_token_id": specials.bos,
+        "pad_token_id": POSITION_OFFSET - 1,  # whatever pads: transformers counts positions from the row after this one
+        "eos_token_id": specials.eos,
         "tie_word_embeddings": True,
     }
     (folder / CONFIG).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+
+def is_foreign(folder: Path | str) -> bool:
+    """Whether `config.json` names another kind of model than ours. Where it cannot be read: no, and `read_config` says why."""
+    try:
+        return bool(json.loads((Path(folder) / CONFIG).read_bytes())["model_type"] != MODEL_TYPE)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def read_config(folder: Path | str) -> EncoderConfig:
@@ -146,7 +159,11 @@ def read_config(folder: Path | str) -> EncoderConfig:
     fixed: dict[str, Any] = {"model_type": MODEL_TYPE, "type_vocab_size": 1, "hidden_act": "gelu", "tie_word_embeddings": True}
     for key, wanted in fixed.items():
         if (got := kind if key == "model_type" else table.get(key, wanted)) != wanted:
-            hint = "Other Hugging Face models serve as teachers through understudy.model.foreign" if key == "model_type" else None
+            hint = (
+                "Models of other makes teach and are fine-tuned as they are; to go on training, distil an encoder from it"
+                if key == "model_type"
+                else None
+            )
             raise ArtifactError(f"not an encoder of ours: '{key}' differs", where=path, got=got, wanted=wanted, hint=hint)
     try:
         return EncoderConfig(
@@ -223,7 +240,7 @@ def hub_names(name: str) -> list[str]:
     """Hugging Face's name or, for the fused query-key-value, three names, of one weight of ours."""
     if name == "head.bias_V":
         return ["lm_head.bias"]
-    if not name.startswith(("encoder.", "head.")):
+    if not name.startswith(("encoder.", "head.")) or name.startswith("encoder.body."):  # the latter of another make
         return [name]
     part, _, kind = name.rpartition(".")
     if part in OUTER:

@@ -2,7 +2,7 @@
 
 A `ForeignMaskedLM` answers to what distillation asks of a `MaskedLM`: `config`, `encoder(ids_T, layout, hidden=True)`,
 `head.features(h_MD)`, `decoder_weight_VD`, `decoder_bias_V`. Inside, tokens are padded and transformers does the work. The
-student must have the teacher's vocabulary: train it with `tokenizer_file`.
+student must have the teacher's vocabulary: train it with `tokenizer_file`. `adopt` makes an artifact of such a model.
 
 Shape legend: B sequences, L longest sequence, T packed tokens, M chosen tokens, D width, V vocabulary.
 """
@@ -10,28 +10,36 @@ Shape legend: B sequences, L longest sequence, T packed tokens, M chosen tokens,
 from __future__ import annotations
 
 import hashlib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
-from transformers import AutoModelForMaskedLM
-from transformers.utils import cached_file
 
 from understudy.errors import ArtifactError
-from understudy.model.encoder import EncoderConfig
+from understudy.model.encoder import Encoder, EncoderConfig, MaskedLM
+from understudy.model.folder import is_foreign, load_encoder
 from understudy.model.layout import Layout
 
-__all__ = ["ForeignEncoder", "ForeignHead", "ForeignMaskedLM", "load_foreign"]
+__all__ = [
+    "Body", "ForeignEncoder", "ForeignHead", "ForeignMaskedLM", "Teacher", "blank_body", "file_in", "load_foreign",
+    "load_teacher", "read_shape",
+]  # fmt: skip
 
 
 class ForeignEncoder(nn.Module):
     """The body of a Hugging Face model, on packed tokens."""
 
-    def __init__(self, body: nn.Module, config: EncoderConfig, *, pad: int) -> None:
+    def __init__(self, body: Any, config: EncoderConfig, *, pad: int) -> None:
         super().__init__()
         self.body, self.config, self.pad = body, config, pad
+
+    def write_config(self, folder: Path) -> None:
+        """`config.json` as transformers reads it."""
+        (folder / "config.json").write_text(self.body.config.to_json_string(), encoding="utf-8")
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -77,7 +85,7 @@ class ForeignMaskedLM(nn.Module):
         self.tokenizer_file = tokenizer_file
         self.tokenizer_hash = hashlib.sha256(tokenizer_file.read_bytes()).hexdigest()
         self.config = _shape(model, size, where)
-        self.encoder = ForeignEncoder(model.base_model, self.config, pad=model.config.pad_token_id)
+        self.encoder = ForeignEncoder(model.base_model, self.config, pad=model.config.pad_token_id or 0)  # masked in any case
         self.projection: nn.Linear = model.get_output_embeddings()
         if self.projection.out_features < size:
             got = f"{size} pieces, {self.projection.out_features} outputs"
@@ -101,19 +109,38 @@ class ForeignMaskedLM(nn.Module):
         return nn.functional.linear(self.head.features(h_MD), self.decoder_weight_VD, self.decoder_bias_V)
 
 
-def load_foreign(source: Path | str) -> ForeignMaskedLM:
-    """The masked language model in the folder or hub repository `source`, on the CPU, in evaluation mode.
+Teacher = MaskedLM | ForeignMaskedLM
+"""What a student can listen to."""
 
-    Only safetensors are read, and no code of the model's own is run.
+Body = Encoder | ForeignEncoder
+"""What heads can stand on."""
+
+
+def load_teacher(folder: Path | str) -> Teacher:
+    """The encoder in `folder`, of our make or of another's, as `folder.load_encoder` or `load_foreign` gives it."""
+    return load_foreign(folder) if is_foreign(folder) else load_encoder(folder)
+
+
+def load_foreign(source: Path | str, *, revision: str | None = None) -> ForeignMaskedLM:
+    """The masked language model in the folder or hub repository `source`, on the CPU, in fp32 and evaluation mode.
+
+    Only safetensors are read, and no code of the model's own is run. revision: of the hub repository, a commit or branch.
 
     Raises ArtifactError where there is none, it has no masked-language-model head or no `tokenizer.json`, or its head is not
     of a known form.
     """
+    # Imported here: it takes seconds, and nothing else that is run needs it.
+    transformers = import_module("transformers")
     try:
-        model, report = AutoModelForMaskedLM.from_pretrained(
-            source, output_loading_info=True, use_safetensors=True, trust_remote_code=False
+        model, report = transformers.AutoModelForMaskedLM.from_pretrained(
+            source,
+            revision=revision or "main",
+            dtype=torch.float32,
+            output_loading_info=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
-        tokenizer_file = cached_file(source, "tokenizer.json")
+        tokenizer_file = transformers.utils.cached_file(source, "tokenizer.json", revision=revision)
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(
             "this is not a masked language model that transformers can load",
@@ -132,14 +159,46 @@ def load_foreign(source: Path | str) -> ForeignMaskedLM:
     return ForeignMaskedLM(model.eval(), tokenizer_file=Path(tokenizer_file), where=source).eval()
 
 
+def blank_body(folder: Path | str) -> ForeignEncoder:
+    """An encoder of the kind and shape that the `config.json` in `folder` names, with the vocabulary of its tokenizer; its
+    weights are random and to be replaced. Raises ArtifactError where the config is of an unknown kind."""
+    transformers = import_module("transformers")
+    try:
+        model = transformers.AutoModelForMaskedLM.from_config(transformers.AutoConfig.from_pretrained(folder))
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError("the encoder's config cannot be used", where=folder, got=str(error).strip().splitlines()[0]) from None
+    return ForeignMaskedLM(model, tokenizer_file=Path(folder) / "tokenizer.json", where=folder).encoder
+
+
+def file_in(source: Path | str, name: str, *, revision: str | None = None) -> Path | None:
+    """The file `name` of a folder or hub repository, fetched if need be; None where it cannot be had."""
+    try:
+        found = import_module("transformers.utils").cached_file(source, name, revision=revision)
+    except (OSError, ValueError):
+        return None
+    return None if found is None else Path(found)
+
+
+def read_shape(source: Path | str, *, revision: str | None = None) -> EncoderConfig:
+    """The shape of a model from its `config.json` alone, rows of its vocabulary that mean nothing included.
+
+    Raises ArtifactError where there is none, or it is of an unknown kind.
+    """
+    try:
+        hub = import_module("transformers").AutoConfig.from_pretrained(source, revision=revision or "main")
+    except (OSError, ValueError, KeyError) as error:
+        got = str(error).strip().splitlines()[0]
+        raise ArtifactError("there is no model's config here", where=source, got=got, wanted="a folder or a hub name") from None
+    return _config(hub, getattr(hub, "vocab_size", 0), 0, source)
+
+
 def _shape(model: Any, size: int, where: object) -> EncoderConfig:
     """What others ask of a teacher's shape. Positions of RoBERTa's kin begin after the padding row of their table."""
-    hub = model.config
-    offset = (
-        hub.pad_token_id + 1
-        if hasattr(getattr(model.base_model, "embeddings", None), "create_position_ids_from_input_ids")
-        else 0
-    )
+    after_padding = hasattr(getattr(model.base_model, "embeddings", None), "create_position_ids_from_input_ids")
+    return _config(model.config, size, model.config.pad_token_id + 1 if after_padding else 0, where)
+
+
+def _config(hub: Any, size: int, offset: int, where: object) -> EncoderConfig:
     try:
         return EncoderConfig(
             layers=hub.num_hidden_layers,
@@ -151,7 +210,7 @@ def _shape(model: Any, size: int, where: object) -> EncoderConfig:
             dropout=0.0,
             attention_dropout=0.0,
         )
-    except AttributeError as error:
+    except (AttributeError, ValidationError) as error:
         raise ArtifactError("this kind of model is not known", where=where, got=hub.model_type, hint=str(error)) from None
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from understudy.model.dropout import Dropout
-from understudy.model.encoder import Encoder, Layout, initialise
+from understudy.model.encoder import Layout, initialise
+from understudy.model.foreign import Body
 
 __all__ = ["NLU", "Classifier", "Logits", "Pooling"]
 
@@ -42,7 +43,7 @@ class NLU(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Body,
         intents: int,
         tags: int,
         *,
@@ -88,7 +89,7 @@ class Classifier(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Body,
         classes: int,
         *,
         width: int = 256,

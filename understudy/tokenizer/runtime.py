@@ -19,7 +19,8 @@ import tokenizers
 
 from understudy.errors import ArtifactError
 from understudy.text.words import UNSPACED, split, words
-from understudy.tokenizer.backend import BOS, CHANGED, EOS, MASK, PAD, SPACE, UNK, pretokens
+from understudy.tokenizer.backend import CHANGED, SPACE, pretokens
+from understudy.tokenizer.specials import find
 from understudy.tokenizer.spm import FILE as MODEL
 
 __all__ = ["FILE", "ID", "Encoding", "Tokenizer"]
@@ -29,6 +30,7 @@ ID = np.dtype("<u4")
 """Ids of many words are kept and joined as bytes of this type: an integer of Python's takes ten times as much, all over memory."""
 CACHED_WORDS = 1 << 18  # per generation; two generations of ordinary words are about 100 MB
 LONG_WORD = 64  # characters; longer ones seldom come twice
+BYTE_SPACE = "Ġ"  # what byte-level vocabularies write for a space
 
 _SINGLE = re.compile(f"[{UNSPACED}]")
 _CHANGED = re.compile(f"[{CHANGED}]")
@@ -46,8 +48,9 @@ class Encoding:
 class Tokenizer:
     """Words to piece ids and back, with a bounded cache of words; safe to share between threads.
 
-    Made by `Tokenizer.load`. `size` is the number of ids; `bos pad eos unk mask` are the control symbols' ids; `hash` is the
-    SHA-256 of the `tokenizer.json` it was read from: models and shards of one tokenizer carry the same hash.
+    Made by `Tokenizer.load`. `size` is the number of ids; `bos pad eos unk mask` are the control symbols' ids, `specials` has
+    them all; `hash` is the SHA-256 of the `tokenizer.json` it was read from: models and shards of one tokenizer carry the same
+    hash. Files that others made are read as well: a word is encoded as it stands in their running text, after a space.
     """
 
     def __init__(self, serialized: bytes, *, where: Path | None = None) -> None:
@@ -61,12 +64,13 @@ class Tokenizer:
         self._backend.no_truncation()
         self._backend.no_padding()
         vocabulary: dict[str, int] = self._backend.get_vocab()
-        names = (BOS, PAD, EOS, UNK, MASK)
-        missing = [name for name in names if name not in vocabulary]
-        if missing:
-            raise ArtifactError("the tokenizer lacks control symbols", where=where, got=f"no {', '.join(missing)}")
-        self.bos, self.pad, self.eos, self.unk, self.mask = (vocabulary[name] for name in names)
+        self.specials = s = find(self._backend, vocabulary, where=where)
+        self.bos, self.pad, self.eos, self.unk, self.mask = s.bos, s.pad, s.eos, s.unk, s.mask
+        self._control = frozenset(s.all) - {s.unk}
         self.size = len(vocabulary)
+        if (highest := max(vocabulary.values())) >= self.size:
+            got, wanted = f"{self.size} ids up to {highest}", "each number from 0 on"
+            raise ArtifactError("the tokenizer's ids have gaps", where=where, got=got, wanted=wanted)
         self.hash = hashlib.sha256(serialized).hexdigest()
         self._words = _Words(self._encode_word, {})
         self._folder = None if where is None else where.parent
@@ -83,10 +87,17 @@ class Tokenizer:
 
     @cached_property
     def begins_V(self) -> npt.NDArray[np.bool_]:
-        """True at the ids of pieces that begin a word: those with "▁", and characters of unspaced scripts."""
-        vocabulary = self._backend.get_vocab()
+        """True at the ids of pieces that begin a word: those with "▁", and characters of unspaced scripts.
+
+        Of other makes: byte-level pieces with "Ġ", WordPiece's without "##".
+        """
+        vocabulary, model = self._backend.get_vocab(), self._backend.model
         begins_V = np.zeros(self.size, np.bool_)
-        begins_V[[i for piece, i in vocabulary.items() if piece.startswith(SPACE) or _SINGLE.fullmatch(piece)]] = True
+        if isinstance(model, tokenizers.models.WordPiece):
+            begins_V[[i for piece, i in vocabulary.items() if not piece.startswith(model.continuing_subword_prefix)]] = True
+        else:
+            marks = (SPACE, BYTE_SPACE) if isinstance(model, tokenizers.models.BPE) else (SPACE,)
+            begins_V[[i for piece, i in vocabulary.items() if piece.startswith(marks) or _SINGLE.fullmatch(piece)]] = True
         return begins_V
 
     def __repr__(self) -> str:
@@ -155,7 +166,10 @@ class Tokenizer:
 
     def _encode_word(self, word: str) -> bytes:
         text = _SURROGATE.sub("\ufffd", word)
-        return np.array(self._backend.encode(text, add_special_tokens=False).ids or [self.unk], ID).tobytes()
+        # Ours drop the space; others spell a word differently after one. Characters of unspaced scripts mostly follow each other.
+        found = self._backend.encode(text if _SINGLE.match(text) else f" {text}", add_special_tokens=False).ids
+        # "<s>" in a text is text, but a vocabulary that others made may have it as a piece like any other.
+        return np.array([self.unk if i in self._control else i for i in found] or [self.unk], ID).tobytes()
 
     def _learn(self, unseen: list[str], cached: _Words) -> None:
         """Put words into the cache ahead of their use: SentencePiece takes a tenth of the time of the other library.

@@ -41,7 +41,6 @@ __all__ = [
 ]
 
 WINDOW_BATCHES = 64  # how many batches' worth of sequences are sorted by length together
-BOS, EOS = 0, 2
 B = TypeVar("B", bound="Batch")
 T = TypeVar("T")
 
@@ -114,7 +113,7 @@ class Pieces:
     def __init__(self, tokens: TokenSet, *, max_length: int) -> None:
         if max_length < 3:
             raise ValueError(f"max_length must leave room between <s> and </s>, got {max_length}")
-        self._tokens = tokens.tokens
+        self._tokens, self._specials = tokens.tokens, tokens.specials
         self._starts, self.lengths, self.langs = tokens.offsets[:-1], tokens.lengths, tokens.langs
         if len(self.lengths) and int(self.lengths.max()) > max_length:
             room, inner = max_length - 2, self.lengths - 2
@@ -135,7 +134,7 @@ class Pieces:
         ends = np.cumsum(lengths)
         at = np.repeat(self._starts[indices] - (ends - lengths), lengths) + np.arange(ends[-1])
         ids: Ints = self._tokens[at].astype(np.int64)
-        ids[ends - lengths], ids[ends - 1] = BOS, EOS
+        ids[ends - lengths], ids[ends - 1] = self._specials.bos, self._specials.eos
         return ids
 
 

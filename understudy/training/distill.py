@@ -12,6 +12,8 @@ from understudy.artifact import Artifact, Draft
 from understudy.config import Config, ShardsRef, TeacherRef
 from understudy.errors import ArtifactError, RecipeError
 from understudy.model.encoder import MaskedLM
+from understudy.model.folder import is_foreign
+from understudy.model.foreign import Teacher, load_foreign
 from understudy.training.loop import Convergence, Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import (
@@ -91,12 +93,12 @@ def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
     for number, turn in enumerate(config.teachers):
         same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[turn.data or config.data])
         used = at_checkpoint(inputs[turn.use], turn.checkpoint)
-        teacher: MaskedLM | None = None
+        teacher: Teacher | None = None
         fills: list[Fill] = []
         if used.kind == "teachings":
             check_heard(config, student, used, inputs[turn.data or config.data])
         else:
-            teacher, fills = open_model(used, parted=in_parts(config.parallel))
+            teacher, fills = _open_teacher(used, parted=in_parts(config.parallel))
             check_layers(config, student, teacher)
         scratch = draft.scratch / f"turn-{number}"
         examples = config.keep_examples if number == len(config.teachers) - 1 else ()
@@ -120,7 +122,7 @@ def _turn(
     inputs: Mapping[str, Artifact],
     draft: Draft,
     student: MaskedLM,
-    teacher: MaskedLM | None,
+    teacher: Teacher | None,
     *,
     fills: Sequence[Fill],
     milestones: Milestones,
@@ -175,7 +177,12 @@ def _turn(
     return outcome, machine
 
 
-def check_layers(config: DistillConfig, student: MaskedLM, teacher: MaskedLM) -> None:
+def _open_teacher(encoder: Artifact, *, parted: bool) -> tuple[Teacher, list[Fill]]:
+    """As `open_model`; an adopted encoder is always whole."""
+    return (load_foreign(encoder.path), []) if is_foreign(encoder.path) else open_model(encoder, parted=parted)
+
+
+def check_layers(config: DistillConfig, student: MaskedLM, teacher: Teacher) -> None:
     """Raises RecipeError where the layer map names a layer that is not there, or maps too few or too many."""
     if config.layer_map is None or not config.hidden:
         return

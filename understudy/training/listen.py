@@ -19,8 +19,7 @@ from torch import Tensor
 from understudy.artifact import Artifact, Draft
 from understudy.config import EncoderRef
 from understudy.corpus.tokenset import Split, TokenSet
-from understudy.model.encoder import MaskedLM
-from understudy.model.folder import load_encoder
+from understudy.model.foreign import Teacher, load_teacher
 from understudy.progress import progress
 from understudy.training.batches import WINDOW_BATCHES, MaskedBatch, Source, one_epoch
 from understudy.training.kept import keep
@@ -78,7 +77,7 @@ class Windows(NamedTuple):
 class Listener:
     """A teacher, what is kept of it (`heard`), and how many tokens it is asked about at a time."""
 
-    teacher: MaskedLM
+    teacher: Teacher
     heard: Heard
     budget: int
     autocast: Autocast
@@ -116,7 +115,7 @@ def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     same_vocabulary(tokenizer, inputs[config.teacher], shards)
     device = default_device()
     number = resolve(config.precision, device)
-    model = load_encoder(inputs[config.teacher].path).eval().requires_grad_(False).to(device)
+    model = load_teacher(inputs[config.teacher].path).eval().requires_grad_(False).to(device)
     compile_blocks(model.encoder.blocks, config.compile, device)
     heard = _heard(config, inputs, model, seed)
     corpus = Corpus.open(shards, tokenizer, config, max_length=heard.max_length, seed=seed, device=device)
@@ -146,7 +145,7 @@ def run(config: ListenConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     draft.tokenizer = vocabulary(tokenizer)
 
 
-def _heard(config: ListenConfig, inputs: Mapping[str, Artifact], teacher: MaskedLM, seed: int) -> Heard:
+def _heard(config: ListenConfig, inputs: Mapping[str, Artifact], teacher: Teacher, seed: int) -> Heard:
     size = TokenSet.open(inputs[config.data].path, "train").vocab_size
     return Heard(
         teacher=inputs[config.teacher].hash,
@@ -174,7 +173,7 @@ def write_down(listener: Listener, source: Source[MaskedBatch], written: Parts, 
 
 
 @torch.no_grad()
-def hear(teacher: MaskedLM, batch: MaskedBatch, draws_M: Tensor, heard: Heard) -> tuple[Tensor, Tensor]:
+def hear(teacher: Teacher, batch: MaskedBatch, draws_M: Tensor, heard: Heard) -> tuple[Tensor, Tensor]:
     """Ids (M, K) and log-probabilities (M, P) of what is kept at the masked tokens, see `kept.keep`.
 
     As many logits live at once as in the loss, never all.

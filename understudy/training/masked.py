@@ -119,11 +119,11 @@ class Corpus:
         sets = {name: TokenSet.open(shards.path, name) for name in splits}
         if not len(sets["train"]):
             raise TrainingError("there is nothing to learn from", where=shards.path, got="no training sequences")
-        size = sets["train"].vocab_size
+        size, specials = sets["train"].vocab_size, sets["train"].specials
         pieces = {name: Pieces(tokens, max_length=max_length) for name, tokens in sets.items()}
         begins_V = Tokenizer.load(tokenizer.path).begins_V if config.whole_words else None
-        train = MaskedSequences(pieces["train"], Masking(config.mask_rate, size, begins_V=begins_V), seed=seed)
-        valid = MaskedSequences(pieces["valid"], Masking(VALID_RATE, size), seed=VALID_SEED)
+        train = MaskedSequences(pieces["train"], Masking(config.mask_rate, size, specials, begins_V), seed=seed)
+        valid = MaskedSequences(pieces["valid"], Masking(VALID_RATE, size, specials), seed=VALID_SEED)
         return cls(train, valid, tuple(sets["train"].languages), device)
 
     def taught(self, path: Path, heard: Heard) -> Corpus:

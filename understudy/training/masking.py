@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MASK", "SPECIALS", "Draws", "Ints", "Masking"]
+from understudy.tokenizer.specials import OURS, Specials
+
+__all__ = ["Draws", "Ints", "Masking"]
 
 Ints = npt.NDArray[np.int64]
-MASK = 4
-SPECIALS = 5  # ids below are <s> <pad> </s> <unk> <mask> in every tokenizer of ours; they are never masked, never drawn
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Masking:
     """Which tokens are chosen for prediction and what is shown in their place (A 2.4).
 
     In each sequence a share `rate` of the tokens is chosen, up or down to a whole number by chance, so that the expected
-    share is exact and short utterances are seldom left without any. Of the chosen, 80 % become `mask_id`, 10 % another
-    token, 10 % stay. Specials are never chosen.
+    share is exact and short utterances are seldom left without any. Of the chosen, 80 % become `specials.mask`, 10 % another
+    token, 10 % stay. Specials are never chosen and never drawn.
 
     begins_V: for whole-word masking, True at the ids of pieces that begin a word. The share is then of words, and a chosen
     word is chosen with all its pieces, each of which has its own fate.
@@ -28,9 +29,19 @@ class Masking:
 
     rate: float
     vocab_size: int
-    mask_id: int = MASK
-    specials: int = SPECIALS
+    specials: Specials = OURS
     begins_V: npt.NDArray[np.bool_] | None = None
+
+    @cached_property
+    def _plain_V(self) -> npt.NDArray[np.bool_]:
+        plain_V = np.ones(self.vocab_size, np.bool_)
+        plain_V[list(self.specials.all)] = False
+        return plain_V
+
+    @cached_property
+    def _words(self) -> Ints:
+        """The ids that may be shown in place of another."""
+        return np.flatnonzero(self._plain_V)
 
     def apply(self, ids_T: Ints, lengths_B: Ints, indices_B: Ints, *, seed: int, epoch: int) -> tuple[Ints, Ints]:
         """Ids with masks in them, and the places chosen, in order. Depends on each sequence's index, not on its batch."""
@@ -38,7 +49,7 @@ class Masking:
         position_T = np.arange(len(ids_T)) - np.repeat(np.cumsum(lengths_B) - lengths_B, lengths_B)
         draws = Draws(seed, epoch)
         first_U, unit_T = self._units(ids_T, position_T)
-        sequence_U, plain_U = sequence_T[first_U], ids_T[first_U] >= self.specials
+        sequence_U, plain_U = sequence_T[first_U], self._plain_V[ids_T[first_U]]
         score_U = np.where(plain_U, draws(0, indices_B[sequence_U], position_T[first_U]), 1.0)
         wanted_B = np.bincount(sequence_U, weights=plain_U, minlength=len(lengths_B)) * self.rate
         count_B = np.floor(wanted_B + draws(1, indices_B, np.zeros_like(indices_B)))
@@ -52,8 +63,8 @@ class Masking:
         shown_T = ids_T.copy()
         fate_M = draws(2, indices_B[sequence_T[chosen_M]], position_T[chosen_M])
         random_M = draws(3, indices_B[sequence_T[chosen_M]], position_T[chosen_M])
-        drawn_M = self.specials + (random_M * (self.vocab_size - self.specials)).astype(np.int64)
-        shown_T[chosen_M] = np.where(fate_M < 0.8, self.mask_id, np.where(fate_M < 0.9, drawn_M, ids_T[chosen_M]))
+        drawn_M = self._words[(random_M * len(self._words)).astype(np.int64)]
+        shown_T[chosen_M] = np.where(fate_M < 0.8, self.specials.mask, np.where(fate_M < 0.9, drawn_M, ids_T[chosen_M]))
         return shown_T, chosen_M
 
     def _units(self, ids_T: Ints, position_T: Ints) -> tuple[Ints, Ints]:
@@ -61,7 +72,7 @@ class Masking:
         if self.begins_V is None:
             each_T = np.arange(len(ids_T))
             return each_T, each_T
-        special_T = ids_T < self.specials
+        special_T = ~self._plain_V[ids_T]
         new_T = special_T | self.begins_V[ids_T] | (position_T == 0)
         new_T[1:] |= special_T[:-1]
         return np.flatnonzero(new_T), np.cumsum(new_T) - 1

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from understudy.model.encoder import MaskedLM
+from understudy.model.foreign import Teacher
 from understudy.model.heads import NLU
 from understudy.training.batches import Batch, MaskedBatch, TaughtBatch
 from understudy.training.kept import Kept
@@ -47,7 +48,7 @@ class Objective(nn.Module):
         """The stacks of equal blocks that are learned, for whoever checkpoints, compiles or shards them."""
         raise NotImplementedError
 
-    def beside(self) -> Iterator[MaskedLM | NLU]:
+    def beside(self) -> Iterator[Teacher | NLU]:
         """Models that are listened to and not learned; none in most objectives."""
         yield from ()
 
@@ -100,7 +101,7 @@ class Distillation(Objective):
     def __init__(
         self,
         student: MaskedLM,
-        teacher: MaskedLM | None,
+        teacher: Teacher | None,
         *,
         mlm: float = 1.0,
         soft: float = 1.0,
@@ -120,7 +121,7 @@ class Distillation(Objective):
         self.projections = nn.ModuleList(nn.Linear(D, E) if D != E else nn.Identity() for _ in range(pairs))
 
     @property
-    def teacher(self) -> MaskedLM | None:
+    def teacher(self) -> Teacher | None:
         return self._teacher[0] if self._teacher else None
 
     def counts(self, batch: MaskedBatch) -> dict[str, int]:
@@ -170,7 +171,7 @@ class Distillation(Objective):
     def blocks(self) -> Iterator[nn.ModuleList]:
         yield self.student.encoder.blocks
 
-    def beside(self) -> Iterator[MaskedLM]:
+    def beside(self) -> Iterator[Teacher]:
         yield from self._teacher
 
 
@@ -185,13 +186,13 @@ def sum_counts(objective: Objective, parts: Sequence[Batch]) -> dict[str, int]:
     return {name: sum(c[name] for c, batch in zip(each, parts, strict=True) if not batch.idle) for name in each[0]}
 
 
-def _decoder(model: MaskedLM, h_TD: Tensor, batch: MaskedBatch) -> Decoder:
+def _decoder(model: Teacher, h_TD: Tensor, batch: MaskedBatch) -> Decoder:
     features_MD = model.head.features(h_TD.index_select(0, batch.masked_M))
     return Decoder(features_MD, model.decoder_weight_VD, model.decoder_bias_V)
 
 
 @torch.no_grad()
-def _likeliest(model: MaskedLM, batch: MaskedBatch) -> Tensor:
+def _likeliest(model: Teacher, batch: MaskedBatch) -> Tensor:
     decoder = _decoder(model, model.encoder(batch.ids_T, batch.layout), batch)
     weight_VD, bias_V = decoder.weight_VD.float(), decoder.bias_V.float()
     with torch.autocast(bias_V.device.type, enabled=False):  # in bf16 the best two are often equal
@@ -199,7 +200,7 @@ def _likeliest(model: MaskedLM, batch: MaskedBatch) -> Tensor:
         return torch.cat([torch.addmm(bias_V, part_CD, weight_VD.T).argmax(-1) for part_CD in parts])
 
 
-def _flops(model: MaskedLM, batch: MaskedBatch) -> float:
+def _flops(model: Teacher, batch: MaskedBatch) -> float:
     return model.config.flops(tokens=batch.tokens, pairs=batch.pairs, masked=batch.masked_M.numel())
 
 

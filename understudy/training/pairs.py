@@ -115,7 +115,8 @@ class Relation(Objective):
         return {"label": batch.labels_B.numel()}
 
     def flops(self, batch: PairBatch) -> float:
-        return 3 * self.classifier.encoder.config.flops(tokens=batch.tokens, pairs=batch.pairs)
+        config = self.classifier.encoder.config
+        return 3 * config.flops(tokens=batch.tokens, pairs=batch.pairs)
 
     def forward(self, batch: PairBatch) -> dict[str, Part]:
         return {"label": Part(*label_cross_entropy(self.scores(batch), batch.labels_B))}

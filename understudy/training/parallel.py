@@ -35,6 +35,7 @@ from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selectiv
 
 from understudy.config import Config
 from understudy.errors import RecipeError
+from understudy.model.foreign import ForeignMaskedLM
 from understudy.training.objectives import Objective
 from understudy.training.ranks import ranks
 
@@ -119,6 +120,8 @@ def shard(
         for block in stack:
             fully_shard(block, **of_blocks)
     for beside in objective.beside():
+        if isinstance(beside, ForeignMaskedLM):
+            continue  # its rows of the vocabulary are read outside of the encoder: each rank holds it whole
         for block in beside.encoder.blocks:
             fully_shard(block, **of_blocks)
         # Its embeddings stay whole after a forward pass: the vocabulary's softmax, outside of it, reads them too.
