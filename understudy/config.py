@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound="Config")
-Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings"]
+Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "domains"]
 
 
 class Config(BaseModel):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
 from rich.table import Table
 
 from understudy import artifact, stages
@@ -35,6 +36,7 @@ class Recipe(Config):
     seed: int
     artifacts: Path
     stage: dict[str, StageConfig]
+    study: dict[str, Any] = Field(default_factory=dict)
 
     def directory(self, name: str) -> Path:
         """Where the artifact of stage `name` stands."""
@@ -47,6 +49,7 @@ class _TopLevel(Config):
     artifacts: Path | None = None
     data_root: Path | None = None
     stage: dict[str, dict[str, Any]]
+    study: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,26 @@ class Done:
     seconds: float
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong."""
-    top = parse(_TopLevel, override(_included(path, ()), overrides), where=path.name)
+def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mapping[str, Any]] | None = None) -> Recipe:
+    """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong.
+
+    more: stages that a study adds to those of the file, by name.
+    """
+    table = override(_included(path, ()), overrides)
+    top = parse(_TopLevel, {**table, "stage": {**table["stage"], **more}} if more else table, where=path.name)
     if not top.stage:
         raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
     for name in top.stage:
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise RecipeError("a stage name is letters, digits, '-' and '_'", where=f"{path.name}.stage", got=name)
+        if not all(part.replace("-", "").replace("_", "").isalnum() for part in name.split("/")):
+            raise RecipeError(
+                "a stage name is letters, digits, '-' and '_', with '/' between folders", where=f"{path.name}.stage", got=name
+            )
     configs = {
         name: stages.parse_stage(_fill(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
         for name, table in top.stage.items()
     }
     recipe = Recipe.model_construct(
-        name=top.name, seed=top.seed, artifacts=top.artifacts or Path("artifacts") / top.name, stage=configs
+        name=top.name, seed=top.seed, artifacts=top.artifacts or Path("artifacts") / top.name, stage=configs, study=top.study
     )
     _check_references(recipe)
     return recipe

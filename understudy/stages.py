@@ -16,7 +16,8 @@ from understudy.corpus.build import CorpusConfig
 from understudy.corpus.labels import LabelsConfig
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
-from understudy.evaluation import evaluate
+from understudy.evaluation import domains, evaluate
+from understudy.evaluation.domains import DomainsConfig
 from understudy.evaluation.evaluate import EvaluateConfig
 from understudy.export import export
 from understudy.export.export import ExportConfig
@@ -43,6 +44,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "finetune": FinetuneConfig,
     "export": ExportConfig,
     "evaluate": EvaluateConfig,
+    "domains": DomainsConfig,
 }
 
 MAKES: dict[str, Kind] = {
@@ -56,6 +58,7 @@ MAKES: dict[str, Kind] = {
     "finetune": "nlu",
     "export": "runtime",
     "evaluate": "report",
+    "domains": "domains",
 }
 
 PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune"})
@@ -102,6 +105,8 @@ def describe(config: StageConfig) -> str:
             return config.precision
         case EvaluateConfig():
             return f"{', '.join(config.models)} on {config.partition}"
+        case DomainsConfig():
+            return f"{', '.join(config.models)} by domain of {config.partition}"
         case _:
             return ""
 
@@ -136,5 +141,7 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             export.run(config, inputs, draft, seed=seed)
         case EvaluateConfig():
             evaluate.run(config, inputs, draft, seed=seed)
+        case DomainsConfig():
+            domains.run(config, inputs, draft, seed=seed)
         case _:
             raise AssertionError(f"no stage takes {type(config).__name__}")
