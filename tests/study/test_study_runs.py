@@ -26,7 +26,7 @@ SMALL = [
     'stage.assistant.teachers=[{ use = "teacher", data = "stage1-tokens", steps = 2 }]',
     'stage.student.teachers=[{ use = "assistant-alone", steps = 2 }]',
     "stage.student.layer_map=[0, 1]",
-    *(f"stage.{name}.{key}={value}" for name in ("student-nlu", "assistant-nlu", "scratch-nlu") for key, value in {"epochs": 1, "compile": "false"}.items()),
+    *(f"stage.{name}.{key}={value}" for name in ("student-nlu", "assistant-nlu", "scratch-nlu") for key, value in {"epochs": 6, "compile": "false"}.items()),
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from understudy.study.tables import Table, absolute, change
 from understudy.tokenizer.backend import SPECIALS
 from understudy.training.distill import DistillConfig
 
-__all__ = ["TABLES", "half", "report_of", "size_control", "table_4", "table_5"]
+__all__ = ["half", "report_of", "size_control", "table_4", "table_5"]
 
 MODELS = ("stage1", "stage2", "assistant", "student")
 SAYS = {"full": "Full fine-tuning", "frozen": "Frozen encoder"}
@@ -96,9 +96,9 @@ def size_control(recipe: Recipe, parts: Parts, *, seeds: int = 1) -> Study:
     made, config = Stages(recipe, parts, seeds=seeds), stage_of(recipe, student, DistillConfig)
     if config.model is None:
         raise RecipeError("the student goes on from another encoder: its size is not its own", where=f"stage.{student}.init")
-    small = parts.small or half(config.model)
-    table = settings(config) | {"model": small}
-    if shape(small, len(SPECIALS)).layers != shape(config.model, len(SPECIALS)).layers:
+    sizes = {"small": parts.small or half(config.model), "student": config.model}
+    table = settings(config) | {"model": sizes["small"]}
+    if len({shape(model, len(SPECIALS)).layers for model in sizes.values()}) > 1:
         table.pop("layer_map", None)  # it names a teacher's layer for each of the student's: spread evenly instead
     models = {
         "small": made.finetuned(made.add(f"{FOLDER}/{student}-small", table), name=f"{FOLDER}/{student}-small-full"),
@@ -114,15 +114,11 @@ def size_control(recipe: Recipe, parts: Parts, *, seeds: int = 1) -> Study:
             values = [_plain(report["models"][model], locale, "semer") for model in models]
             points = values[1] - values[0] if values[0] is not None and values[1] is not None else None
             rows.append((locale, *cells, points, change(report, "student", locale, "semer")))
-        sizes = {name: _size(model) for name, model in (("small", small), ("student", config.model))}
-        columns = ("locale", *(f"{name} ({size})" for name, size in sizes.items()), "points", "change %")
+        columns = ("locale", *(f"{name} ({_size(model)})" for name, model in sizes.items()), "points", "change %")
         table = Table("SemER, lower is better", columns, tuple(rows), signed=("points", "change %"))
         return Findings([table], [_said(parts, seeds)])
 
     return Study("size", "Two students of two sizes, all else equal", made.added, [name], read)
-
-
-TABLES = {"4": table_4, "5": table_5, "size": size_control}
 
 
 def half(model: str | dict[str, Any]) -> dict[str, Any]:

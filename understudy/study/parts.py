@@ -137,9 +137,11 @@ class Stages:
         return self.add(f"{FOLDER}/{name}", settings(stage_of(self.recipe, name, FinetuneConfig)), seeds=self.seeds)
 
     def labels(self) -> str:
+        """What models are scored on."""
         if self.parts.labels is not None:
             return str(self.parts.labels)
-        return str(stage_of(self.recipe, *self.parts.need("finetune"), FinetuneConfig).data)
+        (template,) = self.parts.need("finetune")
+        return str(stage_of(self.recipe, template, FinetuneConfig).data)
 
     def evaluated(self, name: str, models: Mapping[str, str], *, baseline: str | None = None) -> str:
         """A report over `models`, without examples. An evaluate stage that names a stage of several seeds takes all of them."""

@@ -92,7 +92,7 @@ def run(derived: Derived, *, on_start: Callable[[Planned], None] = lambda planne
     study = derived.study
     found = study.read(derived.recipe)
     page = markdown(study.title, found.tables, found.notes)
-    content = {"study": study.name, "title": study.title, "notes": list(found.notes)}
+    content: dict[str, Any] = {"study": study.name, "title": study.title, "notes": list(found.notes)}
     content |= {"tables": [table.to_json() for table in found.tables], **found.more}
     write(folder(derived.recipe, study.name), page, content, found.figures)
     return page

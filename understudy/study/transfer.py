@@ -21,8 +21,8 @@ NAME = "transfer-sets"
 PROPORTIONS = ("100:0", "70:30", "30:70", "0:100")
 GENERIC, TASK, ADAPTED, SCRATCH = "100:0", "0:100", "adapted 0:100", "scratch"
 FIGURES = {
-    "domain_accuracy": "domain",
-    "intent_accuracy": "intent",
+    "domain_accuracy": "domain accuracy",
+    "intent_accuracy": "intent accuracy",
     "slot_f1": "slot F1",
     "exact_match": "exact match",
     "semer": "SemER",
