@@ -70,9 +70,9 @@ def test_the_gain_of_a_domain_and_what_it_goes_with() -> None:
 
 
 def test_a_checkpoint_is_told_by_the_number_it_is_kept_under() -> None:
-    entry = {"checkpoint": 1000, "examples": 1013, "updates": 9, "valid": {"loss": 1.5, "mlm": 1.0, "fill": 12.5}}
-    assert measured(entry) == {"examples": 1000, "perplexity": pytest.approx(2.71828, abs=1e-5), "fill": 12.5}
-    assert measured({**entry, "valid": {}}) == {"examples": 1000, "perplexity": None, "fill": None}
+    entry = {"checkpoint": 1000, "examples": 1013, "updates": 9, "perplexity": 20.0, "perplexity_macro": 25.0, "fill": 12.5}
+    assert measured(entry) == {"examples": 1000, "perplexity": 25.0, "fill": 12.5}
+    assert measured({"checkpoint": 1000}) == {"examples": 1000, "perplexity": None, "fill": None}
 
 
 def test_checkpoints_beside_what_comes_of_them() -> None:

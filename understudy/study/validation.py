@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,10 +76,13 @@ def _checkpoints(recipe: Recipe, encoder: str) -> list[dict[str, Any]]:
 
 
 def measured(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A kept checkpoint as its encoder's metrics tell it: the examples it is named by, its perplexity and its noun filling."""
-    valid = entry.get("valid", {})
-    perplexity = math.exp(min(valid["mlm"], 50.0)) if "mlm" in valid else None
-    return {"examples": entry["checkpoint"], "perplexity": perplexity, "fill": valid.get("fill")}
+    """A kept checkpoint as its encoder's metrics tell it: the examples it is named by, and the means over languages of its perplexity
+    and of the nouns it fills; None where they were not measured."""
+    return {
+        "examples": entry["checkpoint"],
+        "perplexity": entry.get("perplexity_macro", entry.get("perplexity")),
+        "fill": entry.get("fill"),
+    }
 
 
 def found(checkpoints: Sequence[Mapping[str, Any]], scores: Mapping[str, float | None], score: str) -> Findings:
