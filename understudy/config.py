@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound="Config")
-Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns"]
+Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns", "domains"]
 
 
 class Config(BaseModel):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
 from rich.table import Table
 
 from understudy import artifact, seeds, stages
@@ -36,6 +37,7 @@ class Recipe(Config):
     seed: int
     artifacts: Path
     stage: dict[str, StageConfig]
+    study: dict[str, Any] = Field(default_factory=dict)
 
     def directory(self, name: str) -> Path:
         """Where the artifact of stage `name` stands."""
@@ -48,6 +50,7 @@ class _TopLevel(Config):
     artifacts: Path | None = None
     data_root: Path | None = None
     stage: dict[str, dict[str, Any]]
+    study: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,20 @@ class Done:
     seconds: float
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong."""
-    top = parse(_TopLevel, override(included(path), overrides), where=path.name)
+def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mapping[str, Any]] | None = None) -> Recipe:
+    """The recipe in a TOML file with dotted overrides applied. Raises RecipeError naming the key that is wrong.
+
+    more: stages that a study adds to those of the file, by name.
+    """
+    table = override(included(path), overrides)
+    top = parse(_TopLevel, {**table, "stage": {**table["stage"], **more}} if more else table, where=path.name)
     if not top.stage:
         raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
     for name in top.stage:
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise RecipeError("a stage name is letters, digits, '-' and '_'", where=f"{path.name}.stage", got=name)
+        if not all(part.replace("-", "").replace("_", "").isalnum() for part in name.split("/")):
+            raise RecipeError(
+                "a stage name is letters, digits, '-' and '_', with '/' between folders", where=f"{path.name}.stage", got=name
+            )
     configs = {
         name: stages.parse_stage(filled(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
         for name, table in top.stage.items()
@@ -91,6 +100,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         seed=top.seed,
         artifacts=top.artifacts or Path("artifacts") / top.name,
         stage=seeds.expand(configs, top.seed),
+        study=top.study,
     )
     _check_references(recipe)
     return recipe

@@ -17,7 +17,8 @@ from understudy.corpus.labels import LabelsConfig
 from understudy.corpus.nouns import NounsConfig
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
-from understudy.evaluation import evaluate, xnli
+from understudy.evaluation import domains, evaluate, xnli
+from understudy.evaluation.domains import DomainsConfig
 from understudy.evaluation.evaluate import EvaluateConfig
 from understudy.evaluation.xnli import XnliConfig
 from understudy.export import export
@@ -50,6 +51,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "export": ExportConfig,
     "evaluate": EvaluateConfig,
     "xnli": XnliConfig,
+    "domains": DomainsConfig,
 }
 
 MAKES: dict[str, Kind] = {
@@ -66,6 +68,7 @@ MAKES: dict[str, Kind] = {
     "export": "runtime",
     "evaluate": "report",
     "xnli": "report",
+    "domains": "domains",
 }
 
 PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli"})
@@ -119,6 +122,8 @@ def describe(config: StageConfig) -> str:
             return f"{', '.join(config.models)} on {config.partition}"
         case XnliConfig():
             return f"{config.lang} pairs, {config.epochs:g} epoch{'s' * (config.epochs != 1)}, tested in {', '.join(config.languages)}"
+        case DomainsConfig():
+            return f"{', '.join(config.models)} by domain of {config.partition}"
         case _:
             return ""
 
@@ -159,5 +164,7 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             evaluate.run(config, inputs, draft, seed=seed)
         case XnliConfig():
             xnli.run(config, inputs, draft, seed=seed)
+        case DomainsConfig():
+            domains.run(config, inputs, draft, seed=seed)
         case _:
             raise AssertionError(f"no stage takes {type(config).__name__}")

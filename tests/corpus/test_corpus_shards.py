@@ -13,7 +13,7 @@ import pytest
 
 from understudy import artifact
 from understudy.artifact import Artifact
-from understudy.corpus.shards import ShardsConfig, TokenSet, mix_takes, run
+from understudy.corpus.shards import ShardsConfig, TokenSet, mix_takes, of_sequences, run
 from understudy.corpus.tokenset import TokenWriter, dtype_for, write_index
 from understudy.errors import ArtifactError, DataError
 from understudy.tokenizer.specials import OURS, Specials
@@ -137,6 +137,13 @@ def test_copies_are_not_packed_side_by_side(shards: Shards) -> None:
 )
 def test_mix_by_hand(available: list[int], parts: list[float], takes: list[int]) -> None:
     assert mix_takes(available, parts) == takes
+
+
+def test_proportions_of_tokens_take_fewer_of_longer_sequences() -> None:
+    # 10 sequences of 40 tokens, 100 of 6: 70 : 30 of tokens takes all 400 of the first and 171 of the second, 28 sequences.
+    parts = of_sequences([70, 30], [10, 100], [400, 600])
+    assert parts == [1.75, 5.0]
+    assert mix_takes([10, 100], parts) == [10, 28]
 
 
 def test_parts_are_mixed_in_proportion_without_repeating(shards: Shards) -> None:

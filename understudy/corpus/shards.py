@@ -25,7 +25,7 @@ from understudy.tokenizer.rows import groups
 from understudy.tokenizer.rows import languages as languages_of
 from understudy.tokenizer.runtime import Tokenizer
 
-__all__ = ["MixPart", "ShardsConfig", "TokenSet", "mix_takes", "run", "statistics"]
+__all__ = ["MixPart", "ShardsConfig", "TokenSet", "mix_takes", "of_sequences", "run", "statistics"]
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ _CHUNK = 16_384  # sequences copied or counted at a time
 class MixPart(Config):
     """A corpus and its part of the mixture.
 
-    `parts`: its proportion of sequences, relative to the other parts' (1 : 2 in A 2.1). `pack_words`: 0 makes each row a
-    sequence; 700 packs rows of a language to sequences of about 700 words. `min_tokens`: rows of fewer pieces are dropped.
+    `parts`: its proportion, relative to the other parts' (1 : 2 in A 2.1), of what the stage mixes `by`. `pack_words`: 0 makes each
+    row a sequence; 700 packs rows of a language to sequences of about 700 words. `min_tokens`: rows of fewer pieces are dropped.
     """
 
     corpus: CorpusRef
@@ -48,8 +48,8 @@ class MixPart(Config):
 
 
 class ShardsConfig(EngineConfig):
-    """Settings of a shards stage. `size`: about how many tokens to keep for training, all where none. `engine`, `address`: as in
-    a corpus stage.
+    """Settings of a shards stage. `size`: about how many tokens to keep for training, all where none. `by`: what the parts of the
+    mixture are proportions of, "sequences" or "tokens". `engine`, `address`: as in a corpus stage.
     """
 
     kind: Literal["shards"] = "shards"
@@ -57,6 +57,7 @@ class ShardsConfig(EngineConfig):
     mix: tuple[MixPart, ...] = Field(min_length=1)
     max_length: int = Field(default=512, ge=8, le=65_536)
     size: int | None = Field(default=None, ge=1)
+    by: Literal["sequences", "tokens"] = "sequences"
 
 
 def run(config: ShardsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
@@ -92,7 +93,7 @@ def run(config: ShardsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
         sets = [[TokenSet.open(task.folder, split) for task in part if task.split == split] for part in tasks]
         _mix(
             sets, draft.path, split, dtype_for(tokenizer.size),
-            parts=[p.parts for p in config.mix], size=config.size, seed=seed, reports=reports,
+            parts=[p.parts for p in config.mix], by=config.by, size=config.size, seed=seed, reports=reports,
         )  # fmt: skip
         draft.metrics[split] = statistics(TokenSet.open(draft.path, split), tokenizer)
     shutil.rmtree(folder, ignore_errors=True)
@@ -107,6 +108,14 @@ def mix_takes(available: Sequence[int], parts: Sequence[float]) -> list[int]:
     """
     limit = min((n / part for n, part in zip(available, parts, strict=True) if n), default=0.0)
     return [min(n, math.floor(limit * part + 1e-9)) for n, part in zip(available, parts, strict=True)]
+
+
+def of_sequences(parts: Sequence[float], sequences: Sequence[int], tokens: Sequence[int]) -> list[float]:
+    """Proportions of tokens as proportions of sequences: the longer a part's sequences, the fewer of them.
+
+    70 : 30 of sequences of 40 and of 6 tokens is 1.75 : 5 of sequences.
+    """
+    return [part * n / of if of else part for part, n, of in zip(parts, sequences, tokens, strict=True)]
 
 
 def statistics(tokens: TokenSet, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -189,14 +198,15 @@ def _mix(
     dtype: Dtype,
     *,
     parts: Sequence[float],
+    by: Literal["sequences", "tokens"],
     size: int | None,
     seed: int,
     reports: list[dict[str, Any]],
 ) -> None:
     """Write the sequences of each part that are taken, in their order. A part is a list of token sets, one after another."""
     lengths = [sum(len(tokens) for tokens in part) for part in sets]
-    takes = mix_takes(lengths, parts)
     tokens_in = [sum(len(tokens.tokens) for tokens in part) for part in sets]
+    takes = mix_takes(lengths, parts if by == "sequences" else of_sequences(parts, lengths, tokens_in))
     expected = sum(take * n / length for take, n, length in zip(takes, tokens_in, lengths, strict=True) if take)
     if split == "train" and size is not None and size < expected:
         takes = [max(1, math.floor(take * size / expected)) for take in takes]

@@ -14,11 +14,15 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["card_plot", "exact_match_plot", "loss_plot"]
+__all__ = ["card_plot", "exact_match_plot", "loss_plot", "scatter_plot", "standalone"]
 
 # Colours that stand for CSS variables; unlikely to be drawn by chance.
 INK, FAINT, SERIES = "#010203", "#040506", tuple(f"#0a0b0{i}" for i in range(1, 7))
 _VARIABLES = {INK: "var(--ink-2)", FAINT: "var(--rule)", **{c: f"var(--series-{i})" for i, c in enumerate(SERIES, start=1)}}
+_ON_PAPER = {
+    "ink-2": "#444", "rule": "#ccc", "series-1": "#a8203a", "series-2": "#23788c", "series-3": "#b9801a",
+    "series-4": "#6d57a8", "series-5": "#4d8a3a", "series-6": "#6b7280",
+}  # fmt: skip
 _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "understudy",
@@ -90,6 +94,27 @@ def loss_plot(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         if len(curves) > 1:
             axes.legend(loc="upper right")
         return _svg(figure)
+
+
+def scatter_plot(panels: Mapping[str, Sequence[tuple[float, float]]], score: str) -> str:
+    """`score` over something else as an SVG element: a panel for each of `panels`, (x, score) points by what x is."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(3.6 * len(panels), 3.0), layout="constrained")
+        for number, (name, points) in enumerate(panels.items(), start=1):
+            axes = figure.add_subplot(1, len(panels), number)
+            axes.plot(*zip(*points, strict=True), color=SERIES[0], linewidth=1.2, marker="o", markersize=5)
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+            axes.set_xlabel(name)
+            axes.set_ylabel(score if number == 1 else "")
+        return _svg(figure)
+
+
+def standalone(svg: str) -> str:
+    """A plot as a file of its own: in the colours that the page has on paper, since other programs know no CSS variables."""
+    for variable, colour in _ON_PAPER.items():
+        svg = svg.replace(f"var(--{variable})", colour)
+    return svg.replace("<svg", '<svg style="background:#fff;font-family:sans-serif"', 1) + "\n"
 
 
 def card_plot(card: Mapping[str, Any]) -> str:

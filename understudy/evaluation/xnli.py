@@ -33,6 +33,7 @@ from understudy.training.loop import Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
 from understudy.training.masking import Ints
+from understudy.training.milestones import at_checkpoint
 from understudy.training.optim import OptimConfig, build
 from understudy.training.pairs import MARKS, PairBatch, PairSequences, Relation, confusion, number, prepared
 from understudy.training.parallel import ParallelConfig
@@ -51,7 +52,7 @@ Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviat
 class XnliConfig(StageConfig):
     """Settings of an xnli stage.
 
-    encoder: what to fine-tune and test.
+    encoder: what to fine-tune and test. checkpoint: the encoder as it was at that one of its checkpoints.
     train: pairs to learn from: a file, a folder, a pattern or a URL (see `corpus.pairs`). lang: their language.
     test: pairs to test on, `{lang}` standing for each of `languages`; without it the file must have a column `language`.
     held_out: share of the premises of `train` set aside with all their pairs; the epoch with the most of them right is the one
@@ -67,6 +68,7 @@ class XnliConfig(StageConfig):
 
     kind: Literal["xnli"] = "xnli"
     encoder: EncoderRef
+    checkpoint: int | None = Field(default=None, gt=0)
     train: str
     lang: str = "en"
     test: str
@@ -116,7 +118,7 @@ def run(config: XnliConfig, inputs: Mapping[str, Artifact], draft: Draft, *, see
     Raises DataError for files that cannot be read, before anything is trained; TrainingError where there is nothing to learn
     from.
     """
-    source = inputs[config.encoder]
+    source = at_checkpoint(inputs[config.encoder], config.checkpoint)
     encoder = load_encoder(source.path).encoder
     if config.dropout is not None:
         set_dropout(encoder, config.dropout)

@@ -1,0 +1,177 @@
+"""What a recipe says of itself in `[study]`, and the stages that studies make of the stages it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from understudy import stages
+from understudy.config import Config, CorpusRef, EncoderRef, NluRef, ShardsRef, StageConfig, parse, refs
+from understudy.errors import RecipeError, nearest
+from understudy.model.presets import Shape
+from understudy.recipe import Recipe
+from understudy.training.finetune import FinetuneConfig
+
+__all__ = ["FOLDER", "MODES", "Mode", "Parts", "Stages", "each_seed", "only_corpus", "read_parts", "settings", "stage_of"]
+
+FOLDER = "study"
+Mode = Literal["full", "frozen"]
+MODES: tuple[Mode, Mode] = ("full", "frozen")
+_OF_THE_MODEL = ("encoder", "model", "tokenizer", "checkpoint")
+C = TypeVar("C", bound=StageConfig)
+
+
+class Parts(Config):
+    """The table `[study]` of a recipe: which of its stages plays which part. A study says which parts it needs.
+
+    stage1, stage2: the teachers. assistant, student: the encoders that are distilled.
+    finetune: the finetune stage that all models of a study are fine-tuned like.
+    scratch: the finetune stage of the student's twin, which has neither teacher nor pretraining.
+    foreign: an encoder from elsewhere, for a baseline.
+    generic, task: shards of one corpus each, general text and utterances.
+    labels, partition: what models are scored on; the labels they are fine-tuned on by default.
+    full, frozen: settings in place of the finetune stage's own, for each of the two modes. A frozen encoder's heads learn by
+        Adam at 1e-3 by default (A 3.2).
+    small: the shape of the smaller student of the size control; by default the student at half its width.
+    steps: updates of each student of the transfer-set study; by default all those of the student's own turns.
+    """
+
+    stage1: EncoderRef | None = None
+    stage2: EncoderRef | None = None
+    assistant: EncoderRef | None = None
+    student: EncoderRef | None = None
+    finetune: NluRef | None = None
+    scratch: NluRef | None = None
+    foreign: EncoderRef | None = None
+    generic: ShardsRef | None = None
+    task: ShardsRef | None = None
+    labels: CorpusRef | None = None
+    partition: str = "dev"
+    full: dict[str, Any] = Field(default_factory=dict)
+    frozen: dict[str, Any] = Field(default_factory=lambda: {"optimizer": "adam", "lr": 1e-3, "head_lr": 1e-3})
+    small: Shape | None = None
+    steps: int | None = Field(default=None, gt=0)
+
+    def need(self, *names: str) -> list[str]:
+        """The stages that play these parts. Raises RecipeError for one that the recipe does not name."""
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            raise RecipeError(
+                f"this study needs to know which stage is '{missing[0]}'",
+                where=f"study.{missing[0]}",
+                got=", ".join(f"{n} = {getattr(self, n)}" for n in names if n not in missing) or "nothing",
+                hint=f'Add {missing[0]} = "NAME" to the table [study] of the recipe',
+            )
+        return [str(getattr(self, name)) for name in names]
+
+
+def read_parts(recipe: Recipe) -> Parts:
+    """The table `[study]`. Raises RecipeError for a key that does not exist, or a part that is no stage or of the wrong kind."""
+    if FOLDER in recipe.stage:
+        raise RecipeError("studies stand in a folder of this name", where=f"stage.{FOLDER}", hint="Give the stage another name")
+    parts = parse(Parts, recipe.study, where=FOLDER)
+    for ref in refs(parts):
+        if ref not in recipe.stage:
+            raise RecipeError(f"there is no stage '{ref}'", where=FOLDER, hint=nearest(ref, recipe.stage))
+        if (made := stages.MAKES[recipe.stage[ref].model_dump()["kind"]]) not in ref.kinds:
+            raise RecipeError(f"'{ref}' is of the wrong kind", where=FOLDER, got=made, wanted=" or ".join(ref.kinds))
+    return parts
+
+
+def stage_of(recipe: Recipe, name: str, kind: type[C]) -> C:
+    """The settings of stage `name`. Raises RecipeError where it is of another kind than the study can make others like."""
+    config = recipe.stage[name]
+    if not isinstance(config, kind):
+        wanted = kind.model_fields["kind"].default
+        raise RecipeError("this part is made by another kind of stage", where=f"stage.{name}", got=_kind(config), wanted=wanted)
+    return config
+
+
+def settings(config: StageConfig) -> dict[str, Any]:
+    """What a stage says, as a table to make another one of: none of the defaults."""
+    return config.model_dump(mode="json", exclude_unset=True)
+
+
+def each_seed(name: str, seeds: int) -> list[str]:
+    """The stages that `seeds = n` makes of stage `name`: NAME, NAME@1, NAME@2 (see the key `seeds`)."""
+    return [name, *(f"{name}@{number}" for number in range(1, seeds))]
+
+
+class Stages:
+    """The stages a study adds to a recipe, and the names of those that the recipe has already."""
+
+    def __init__(self, recipe: Recipe, parts: Parts, *, seeds: int = 1) -> None:
+        self.recipe, self.parts, self.seeds = recipe, parts, seeds
+        self.added: dict[str, dict[str, Any]] = {}
+        self._known = {name: config.model_dump() for name, config in recipe.stage.items()}
+
+    def add(self, name: str, table: Mapping[str, Any], *, seeds: int = 1) -> str:
+        """The stage with these settings: one of the recipe's with the same ones, else a new one called `name`."""
+        wanted = stages.parse_stage(table, where=f"stage.{name}").model_dump()
+        for known, config in self._known.items():
+            if config == wanted and self._seeds(known) == seeds:
+                return known
+        self.added[name] = {**table, **({"seeds": seeds} if seeds > 1 else {})}
+        return name
+
+    def _seeds(self, name: str) -> int:
+        return sum(other.partition("@")[0] == name for other in self.recipe.stage)
+
+    def finetuned(self, encoder: str, *, mode: Mode = "full", name: str | None = None, **more: Any) -> str:
+        """`encoder` fine-tuned as the part `finetune` is, in one of two modes, with as many seeds as the study has.
+
+        It is called `name`, else after the encoder and the mode, and so shared by all studies that ask for it.
+        """
+        (template,) = self.parts.need("finetune")
+        table = settings(stage_of(self.recipe, template, FinetuneConfig))
+        table = {key: value for key, value in table.items() if key not in _OF_THE_MODEL}
+        table |= self.parts.full if mode == "full" else self.parts.frozen
+        table |= {"encoder": encoder, "mode": mode, **more}
+        return self.add(name or f"{FOLDER}/{encoder}-{mode}", table, seeds=self.seeds)
+
+    def twin(self) -> str:
+        """The student's twin as its own stage says, with as many seeds as the study has."""
+        (name,) = self.parts.need("scratch")
+        return self.add(f"{FOLDER}/{name}", settings(stage_of(self.recipe, name, FinetuneConfig)), seeds=self.seeds)
+
+    def labels(self) -> str:
+        """What models are scored on."""
+        if self.parts.labels is not None:
+            return str(self.parts.labels)
+        (template,) = self.parts.need("finetune")
+        return str(stage_of(self.recipe, template, FinetuneConfig).data)
+
+    def evaluated(self, name: str, models: Mapping[str, str], *, baseline: str | None = None) -> str:
+        """A report over `models`, without examples. An evaluate stage that names a stage of several seeds takes all of them."""
+        table = {
+            "kind": "evaluate",
+            "models": dict(models),
+            "labels": self.labels(),
+            "partition": self.parts.partition,
+            "examples": 0,
+        }
+        return self.add(name, {**table, **({"baseline": baseline} if baseline else {})})
+
+    def by_domain(self, name: str, models: Mapping[str, str], **more: Any) -> str:
+        """Scores of `models` by domain."""
+        seeds = {title: each_seed(model, self.seeds) for title, model in models.items()}
+        table = {"kind": "domains", "models": seeds, "labels": self.labels(), "partition": self.parts.partition}
+        return self.add(name, {**table, **more})
+
+
+def _kind(config: StageConfig) -> Any:
+    return config.model_dump()["kind"]
+
+
+def only_corpus(mix: Sequence[Any], *, where: str) -> dict[str, Any]:
+    """The one corpus of a shards stage, as its mixture has it. Raises RecipeError where it mixes several."""
+    if len(mix) != 1:
+        raise RecipeError(
+            "a transfer set is mixed from shards of one corpus each",
+            where=f"stage.{where}",
+            got=", ".join(part.corpus for part in mix),
+        )
+    found: dict[str, Any] = mix[0].model_dump(mode="json", exclude_unset=True)
+    return found
