@@ -115,7 +115,8 @@ def describe(config: StageConfig) -> str:
         case FinetuneConfig():
             length = f"{config.steps:,} steps" if config.steps else f"{config.epochs:g} epochs"
             taught = f", taught by {config.teacher}" if config.teacher else ""
-            return f"{_shape(config)}, {config.labels:.0%} of the labels, {length}, {config.mode}{taught}"
+            spoken = f" of {', '.join(config.locales)}" if config.locales else ""
+            return f"{_shape(config)}, {100 * config.labels:g}% of the labels{spoken}, {length}, {config.mode}{taught}"
         case ExportConfig():
             return config.precision
         case EvaluateConfig():

@@ -26,7 +26,7 @@ from understudy.training.batches import Labelled, LabelledSequences
 from understudy.training.calibration import calibration, fold
 from understudy.training.finetune_config import FinetuneConfig, optimizer, scales
 from understudy.training.journal import copy_log
-from understudy.training.labelled import budgeted, class_weights, following, hold_out, number
+from understudy.training.labelled import budgeted, class_weights, following, hold_out, in_locales, number
 from understudy.training.loop import Outcome, train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
@@ -56,7 +56,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     Metrics: loss, utterances, noised copies and unlabelled ones, steps, seconds, and where some were held out, their intent_accuracy, tag_accuracy, exact and
     domain_accuracy (before calibration, which leaves all but the losses as they are), temperatures and threshold.
 
-    Raises DataError for labels that `labels.json` does not know, TrainingError where there is nothing to learn from, and what
+    Raises DataError for labels that `labels.json` does not know and for a locale without utterances, TrainingError where there is nothing to learn from, and what
     `unlabelled.open_teacher` raises where the teacher does not fit.
     """
     source = at_checkpoint(inputs[config.encoder or str(config.tokenizer)], config.checkpoint)
@@ -110,7 +110,7 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
 
 def _parted(config: FinetuneConfig, path: Path, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
     """What is learned from, and what is held out."""
-    gold = budgeted(read_labels(path), config.labels, seed=seed)
+    gold = budgeted(in_locales(read_labels(path), config.locales, where=path), config.labels, seed=seed)
     if not gold:
         raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
     learned, aside = hold_out(gold, config.held_out, seed=seed)

@@ -27,6 +27,8 @@ class FinetuneConfig(StageConfig):
     encoder, or model with tokenizer: what to fine-tune (an adopted one too), or the shape of an encoder to train from scratch.
         checkpoint: the encoder as it was at that one of its checkpoints.
     data: labelled utterances. partition: the one to learn from.
+    locales: those whose utterances are learned from, as the data names them ("en-US"); all by default. What is scored on the others
+        is then zero-shot. `labels`, `held_out` and `noise` take of these alone.
     labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
     held_out: share of the used utterances set aside and measured after each epoch. select: "best" keeps the epoch with the
         most of them wholly right, "last" the last one.
@@ -59,6 +61,7 @@ class FinetuneConfig(StageConfig):
     tokenizer: TokenizerRef | None = None
     data: CorpusRef
     partition: str = "train"
+    locales: tuple[str, ...] | None = Field(default=None, min_length=1)
     labels: float = Field(default=1.0, gt=0, le=1)
     held_out: float = Field(default=0.0, ge=0, lt=1)
     select: Literal["last", "best"] = "last"

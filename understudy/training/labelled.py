@@ -13,7 +13,7 @@ from torch import Tensor
 
 from understudy.corpus.order import Permutation
 from understudy.corpus.sampling import derive
-from understudy.errors import DataError
+from understudy.errors import DataError, nearest
 from understudy.interpretation import Interpretation, slots_to_tags
 from understudy.runtime.decode import Labels
 from understudy.runtime.encode import encode
@@ -21,7 +21,21 @@ from understudy.tokenizer import Tokenizer
 from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, Source, batches, onto
 from understudy.training.ranks import ranks
 
-__all__ = ["budgeted", "class_weights", "following", "hold_out", "number"]
+__all__ = ["budgeted", "class_weights", "following", "hold_out", "in_locales", "number"]
+
+
+def in_locales(gold: Sequence[Interpretation], locales: Sequence[str] | None, *, where: object = None) -> list[Interpretation]:
+    """The utterances of these locales, of all where None are named. Raises DataError for a locale that has none."""
+    if locales is None:
+        return list(gold)
+    known = [locale for locale, _ in _by_locale(gold)]
+    for locale in locales:
+        if locale not in known:
+            raise DataError(
+                "there are no utterances of this locale to learn from", where=where, got=locale,
+                wanted=f"one of {', '.join(known)}", hint=nearest(locale, known),
+            )  # fmt: skip
+    return [one for one in gold if one.locale in locales]
 
 
 def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list[Interpretation]:

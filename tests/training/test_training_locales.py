@@ -1,0 +1,54 @@
+"""Learning from some locales only: what is scored on the others is zero-shot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers_training import SHAPE, World
+
+from understudy import artifact
+from understudy.config import parse
+from understudy.corpus.labels import read_labels
+from understudy.errors import DataError, RecipeError
+from understudy.training import finetune
+from understudy.training.finetune import FinetuneConfig
+from understudy.training.labelled import budgeted, in_locales
+
+
+def config(**settings: object) -> FinetuneConfig:
+    table = {"model": SHAPE, "tokenizer": "tok", "data": "labels", "steps": 2, "precision": "fp32", "compile": False}
+    return parse(FinetuneConfig, {**table, **settings}, where="stage.nlu")
+
+
+def run(world: World, folder: Path, **settings: object) -> dict[str, object]:
+    with artifact.writing(folder / "nlu", kind="nlu", config={}) as draft:
+        finetune.run(config(**settings), world.inputs, draft, seed=0)
+    return dict(artifact.open(folder / "nlu").metrics)
+
+
+def test_only_the_utterances_of_these_locales_are_learned_from(world: World, tmp_path: Path) -> None:
+    gold = read_labels(world.labels.path / "train.jsonl")
+    english = [one for one in gold if one.locale == "en-US"]
+    assert 0 < len(english) < len(gold)
+    metrics = run(world, tmp_path, locales=["en-US"], held_out=0.25)
+    assert metrics["held_out"] == len(english) // 4
+    assert metrics["utterances"] == len(english) - len(english) // 4
+
+
+def test_a_share_of_one_locale_is_what_a_share_of_all_takes_of_it(world: World) -> None:
+    gold = read_labels(world.labels.path / "train.jsonl")
+    alone = budgeted(in_locales(gold, ["de-DE"]), 0.2, seed=3)
+    assert alone == [one for one in budgeted(gold, 0.2, seed=3) if one.locale == "de-DE"]
+    assert in_locales(gold, None) == gold
+
+
+def test_a_locale_without_utterances_is_named_with_the_nearest(world: World, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Got: en-UK.*Wanted: one of de-DE, en-US.*'en-US'"):
+        run(world, tmp_path, locales=["de-DE", "en-UK"])
+    assert not (tmp_path / "nlu").exists()
+
+
+def test_no_locales_at_all_are_refused() -> None:
+    with pytest.raises(RecipeError, match="locales"):
+        config(locales=[])
