@@ -22,6 +22,7 @@ from understudy.errors import DataError, nearest
 from understudy.evaluation.lineage import Ancestor, curves, data_cards, family
 from understudy.evaluation.mistakes import confusions, slot_mistakes
 from understudy.evaluation.nlu import NluReport, Parser, evaluate, load_parser, relative_error_change, train_texts
+from understudy.evaluation.paired import outcomes
 from understudy.evaluation.report import render
 from understudy.evaluation.several import best_by_locale, change_spread, seeds_of, to_json, together
 from understudy.interpretation import Interpretation
@@ -69,6 +70,7 @@ class EvaluateConfig(StageConfig):
         latency_calls: single calls timed, after warm-up.
         examples: utterances shown, each in another language as far as there are languages.
         baseline: the model that relative error changes refer to.
+        outcomes: also write what was counted in each utterance, for comparisons in pairs (`evaluation.paired`).
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -79,6 +81,7 @@ class EvaluateConfig(StageConfig):
     latency_calls: int = Field(default=1000, ge=1)
     examples: int = Field(default=6, ge=0)
     baseline: str | None = None
+    outcomes: bool = False
 
     @model_validator(mode="after")
     def _baseline_is_a_model(self) -> EvaluateConfig:
@@ -91,7 +94,7 @@ class EvaluateConfig(StageConfig):
 
 
 def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
-    """Evaluate every model and write `report.json` and `report.html`; a summary goes into the metrics.
+    """Evaluate every model and write `report.json`, `report.html` and, where asked for, `outcomes.safetensors`; a summary goes into the metrics.
 
     Raises DataError where the labels have no such partition.
     """
@@ -130,6 +133,8 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     }
     (draft.path / "report.json").write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
     (draft.path / "report.html").write_text(render(content), encoding="utf-8")
+    if config.outcomes:
+        outcomes(reports).save(draft.path)
     draft.metrics["models"] = {name: report.mean.to_dict() for name, report in reports.items()}
     if measured:
         draft.metrics |= {"latency": measured["latency"], "size_bytes": measured["size_bytes"]}
