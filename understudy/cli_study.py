@@ -98,6 +98,36 @@ def validation(
     _study(recipe, overrides, lambda r, parts: study.validation(r, parts, of=of, xnli=xnli, seeds=seeds), dry_run=dry_run)
 
 
+@app.command()
+def claims(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    budgets: Annotated[
+        list[str] | None, typer.Option("--budgets", help="Percent of the labels that are learned from; 1 5 20 100 by default.")
+    ] = None,
+    zero_shot: Annotated[
+        str | None, typer.Option("--zero-shot", help="A locale, such as en-US: learn from it alone too, and score the others.")
+    ] = None,
+    only: Annotated[str | None, typer.Option("--claims", help="Some of them, by name, with commas: hidden,noise.")] = None,
+    seeds: SeedsOption = 3,
+    dry_run: DryRunOption = False,
+) -> None:
+    """See which of the papers' claims hold here: both arms of each, fine-tuned alike at several label budgets, and what parts them."""
+    from understudy.study import claims as study
+
+    # An option takes one word; those that follow it would pass for overrides.
+    further = [word for word in overrides or [] if budgets and "=" not in word]
+    percents = [*(budgets or study.BUDGETS), *further]
+    others = [word for word in overrides or [] if word not in further]
+    names = [name.strip() for name in only.split(",")] if only else []
+    _study(
+        recipe,
+        others,
+        lambda r, parts: study.claims(r, parts, percents=percents, zero_shot=zero_shot, only=names, seeds=seeds),
+        dry_run=dry_run,
+    )
+
+
 def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Parts], Study], *, dry_run: bool) -> None:
     from understudy import recipe as recipes
     from understudy.study import run

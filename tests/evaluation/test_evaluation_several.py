@@ -167,6 +167,17 @@ def test_seeds_of_a_model_are_one_box() -> None:
     assert [(s["size_bytes"], s["seconds"]) for s in folded] == [(10, 2.0), (20, 4.0), (10, None)]
 
 
+def test_seeds_with_teachers_of_their_own_stand_after_all_of_them() -> None:
+    stage = {"size_bytes": 10, "seconds": 2.0, "seed_of": None}
+    stages = [
+        {**stage, "name": "teacher", "parents": []},
+        {**stage, "name": "nlu", "parents": [0]},
+        {**stage, "name": "teacher@1", "parents": []},
+        {**stage, "name": "nlu@1", "parents": [2], "seed_of": 1},
+    ]
+    assert [(s["name"], s["parents"]) for s in fold(stages)] == [("teacher", []), ("teacher@1", []), ("nlu", [0, 1])]
+
+
 def test_the_page_shows_seeds(tmp_path: Path, model: Callable[[str], Artifact], labels: Artifact) -> None:
     inputs = {**{name: model(name) for name in ("nlu", "nlu@1", "scratch")}, "labels": labels}
     models = {"student": ["nlu", "nlu@1"], "scratch": "scratch"}

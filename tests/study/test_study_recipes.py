@@ -10,6 +10,7 @@ import pytest
 from understudy import recipe as recipes
 from understudy.errors import RecipeError
 from understudy.recipe import Recipe
+from understudy.study.claims import claims
 from understudy.study.paper import half, size_control, table_4, table_5
 from understudy.study.parts import Stages, each_seed, read_parts
 from understudy.study.run import Study, derive
@@ -30,7 +31,7 @@ def made(study: Any, *overrides: str, **options: Any) -> Study:
 
 
 @pytest.mark.parametrize("name", ["tiny", "massive-cpu"])
-@pytest.mark.parametrize("study", [table_4, table_5, size_control, transfer_sets])
+@pytest.mark.parametrize("study", [table_4, table_5, size_control, transfer_sets, claims])
 def test_the_recipes_can_be_asked_for_every_study(name: str, study: Any) -> None:
     derived = derive(TINY.with_name(f"{name}.toml"), ["data_root=data"], study)
     assert set(derived.study.stages) <= set(derived.names)

@@ -113,7 +113,9 @@ def differences(
 
 def averages(counted: NDArray[np.int64], locales: Sequence[str]) -> NDArray[np.float64]:
     """Figures of each seed [seeds, len(FIGURES)], the unweighted mean over locales, of counts [utterances, seeds, len(COUNTS)]."""
-    return np.mean([figures(counted[rows].sum(axis=0)) for rows in _rows(locales).values()], axis=0, dtype=np.float64)
+    by_locale = [figures(counted[rows].sum(axis=0)) for rows in _rows(locales).values()]
+    mean: NDArray[np.float64] = np.mean(by_locale, axis=0)
+    return mean
 
 
 def interval(

@@ -14,7 +14,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["card_plot", "exact_match_plot", "loss_plot", "scatter_plot", "standalone"]
+__all__ = ["budget_plot", "card_plot", "exact_match_plot", "loss_plot", "scatter_plot", "standalone"]
 
 # Colours that stand for CSS variables; unlikely to be drawn by chance.
 INK, FAINT, SERIES = "#010203", "#040506", tuple(f"#0a0b0{i}" for i in range(1, 7))
@@ -107,6 +107,34 @@ def scatter_plot(panels: Mapping[str, Sequence[tuple[float, float]]], score: str
             axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
             axes.set_xlabel(name)
             axes.set_ylabel(score if number == 1 else "")
+        return _svg(figure)
+
+
+def budget_plot(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]]) -> str:
+    """Exact match over the share of labels as an SVG element: a panel for each of `panels`, in it a line for each model.
+
+    A point is (percent of labels, score, half the length of its bar). Two panels stand beside one another, so that a phone shows
+    them as large as paper does; the second line of a panel is dashed, so that it needs no colour to be told from the first.
+    """
+    rows = -(-len(panels) // 2)
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(5.6, 2.5 * rows), layout="constrained")
+        for number, (title, lines) in enumerate(panels.items(), start=1):
+            axes = figure.add_subplot(rows, min(2, len(panels)), number)
+            for style, color, marker, (name, points) in zip(("-", "--"), SERIES, "os", lines.items(), strict=False):
+                shares, scores, bars = zip(*points, strict=True)
+                drawn: dict[str, Any] = {"color": color, "linestyle": style, "marker": marker, "label": name}
+                axes.errorbar(shares, scores, yerr=bars, linewidth=1.4, markersize=4.5, capsize=3, **drawn)
+            axes.set_xscale("log")
+            axes.set_xticks(shares, [f"{share:g}" for share in shares])
+            axes.minorticks_off()
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+            axes.set_title(title, fontsize=11, loc="left")
+            axes.legend(loc="lower right", handlelength=2.2)
+            if number > len(panels) - 2:
+                axes.set_xlabel("labels, %")
+            if number % 2:
+                axes.set_ylabel("exact match, %")
         return _svg(figure)
 
 

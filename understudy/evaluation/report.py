@@ -6,7 +6,7 @@ escaped by the template; only plots and the stylesheet, which we made, are not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -59,17 +59,41 @@ def _picture(stages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def fold(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The stages with all seeds of a model as one: `seeds` says how many, size and seconds are their sums."""
+    """The stages with all seeds of a model as one: `seeds` says how many, size and seconds are their sums.
+
+    Each stands after its parents, also where the seeds of a model have parents of their own, such as a teacher each.
+    """
     lead = [index if stage["seed_of"] is None else stage["seed_of"] for index, stage in enumerate(stages)]
-    place = {index: at for at, index in enumerate(dict.fromkeys(lead))}
+    groups = {index: [stage for stage, first in zip(stages, lead, strict=True) if first == index] for index in lead}
+    above = {
+        i: dict.fromkeys(lead[p] for stage in group for p in stage["parents"] if lead[p] != i) for i, group in groups.items()
+    }
+    place = _after_parents(above)
     folded = []
     for index in place:
-        group = [stage for stage, first in zip(stages, lead, strict=True) if first == index]
-        parents = dict.fromkeys(place[lead[parent]] for stage in group for parent in stage["parents"])
+        group = groups[index]
+        parents = [place[parent] for parent in above[index] if place[parent] < place[index]]
         took = [stage["seconds"] for stage in group if stage["seconds"] is not None]
         sums = {"size_bytes": sum(stage["size_bytes"] for stage in group), "seconds": sum(took) if took else None}
-        folded.append({**stages[index], **sums, "parents": list(parents), "seeds": len(group)})
+        folded.append({**stages[index], **sums, "parents": parents, "seeds": len(group)})
     return folded
+
+
+def _after_parents(above: Mapping[int, Collection[int]]) -> dict[int, int]:
+    """The place of every node, given those above each: in their own order, but each after those above it."""
+    place: dict[int, int] = {}
+    begun: set[int] = set()
+
+    def visit(node: int) -> None:
+        if node not in begun:
+            begun.add(node)
+            for parent in above[node]:
+                visit(parent)
+            place[node] = len(place)
+
+    for node in above:
+        visit(node)
+    return place
 
 
 def card_tables(card: Mapping[str, Any]) -> list[dict[str, Any]]:

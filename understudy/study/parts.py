@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from understudy import stages
+from understudy import artifact, stages
 from understudy.config import Config, CorpusRef, EncoderRef, NluRef, ShardsRef, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.model.presets import Shape
 from understudy.recipe import Recipe
 from understudy.training.finetune import FinetuneConfig
 
-__all__ = ["FOLDER", "MODES", "Mode", "Parts", "Stages", "each_seed", "only_corpus", "read_parts", "settings", "stage_of"]
+__all__ = ["FOLDER", "MODES", "Arms", "Mode", "Parts", "Stages", "each_seed", "only_corpus", "read_parts", "settings", "stage_of"]
 
 FOLDER = "study"
 Mode = Literal["full", "frozen"]
 MODES: tuple[Mode, Mode] = ("full", "frozen")
 _OF_THE_MODEL = ("encoder", "model", "tokenizer", "checkpoint")
 C = TypeVar("C", bound=StageConfig)
+
+
+class Arms(Config):
+    """Encoders that take the place of arms of the claims study: stages, or artifacts by their paths, which are then not made anew.
+
+    student, stage2, assistant: in place of the parts of these names.
+    continued: of the stage 1 teacher that went on with general text alone. direct: of the student that learned from the stage 2
+        teacher itself, generic: on general text, unmatched: without its teacher's hidden layers.
+    """
+
+    student: EncoderRef | None = None
+    stage2: EncoderRef | None = None
+    assistant: EncoderRef | None = None
+    continued: EncoderRef | None = None
+    direct: EncoderRef | None = None
+    generic: EncoderRef | None = None
+    unmatched: EncoderRef | None = None
 
 
 class Parts(Config):
@@ -36,6 +54,8 @@ class Parts(Config):
         Adam at 1e-3 by default (A 3.2).
     small: the shape of the smaller student of the size control; by default the student at half its width.
     steps: updates of each student of the transfer-set study; by default all those of the student's own turns.
+    budgets: settings of the claims study in place of the finetune stage's own, by the percent of labels or "zero-shot".
+    arms: encoders of the claims study that are there already.
     """
 
     stage1: EncoderRef | None = None
@@ -53,6 +73,8 @@ class Parts(Config):
     frozen: dict[str, Any] = Field(default_factory=lambda: {"optimizer": "adam", "lr": 1e-3, "head_lr": 1e-3})
     small: Shape | None = None
     steps: int | None = Field(default=None, gt=0)
+    budgets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    arms: Arms = Arms()
 
     def need(self, *names: str) -> list[str]:
         """The stages that play these parts. Raises RecipeError for one that the recipe does not name."""
@@ -72,10 +94,16 @@ def read_parts(recipe: Recipe) -> Parts:
     if FOLDER in recipe.stage:
         raise RecipeError("studies stand in a folder of this name", where=f"stage.{FOLDER}", hint="Give the stage another name")
     parts = parse(Parts, recipe.study, where=FOLDER)
+    paths = set(refs(parts.arms))
     for ref in refs(parts):
-        if ref not in recipe.stage:
-            raise RecipeError(f"there is no stage '{ref}'", where=FOLDER, hint=nearest(ref, recipe.stage))
-        if (made := stages.MAKES[recipe.stage[ref].model_dump()["kind"]]) not in ref.kinds:
+        if ref in recipe.stage:
+            made = stages.MAKES[_kind(recipe.stage[ref])]
+        elif ref in paths and (manifest := artifact.peek(Path(ref))) is not None:
+            made = manifest.kind
+        else:
+            what = f"'{ref}' is neither a stage nor an artifact" if ref in paths else f"there is no stage '{ref}'"
+            raise RecipeError(what, where=FOLDER, hint=nearest(ref, recipe.stage))
+        if made not in ref.kinds:
             raise RecipeError(f"'{ref}' is of the wrong kind", where=FOLDER, got=made, wanted=" or ".join(ref.kinds))
     return parts
 
@@ -105,11 +133,11 @@ class Stages:
     def __init__(self, recipe: Recipe, parts: Parts, *, seeds: int = 1) -> None:
         self.recipe, self.parts, self.seeds = recipe, parts, seeds
         self.added: dict[str, dict[str, Any]] = {}
-        self._known = {name: config.model_dump() for name, config in recipe.stage.items()}
+        self._known = {name: _all(config) for name, config in recipe.stage.items()}
 
     def add(self, name: str, table: Mapping[str, Any], *, seeds: int = 1) -> str:
         """The stage with these settings: one of the recipe's with the same ones, else a new one called `name`."""
-        wanted = stages.parse_stage(table, where=f"stage.{name}").model_dump()
+        wanted = _all(stages.parse_stage(table, where=f"stage.{name}"))
         for known, config in self._known.items():
             if config == wanted and self._seeds(known) == seeds:
                 return known
@@ -119,16 +147,20 @@ class Stages:
     def _seeds(self, name: str) -> int:
         return sum(other.partition("@")[0] == name for other in self.recipe.stage)
 
-    def finetuned(self, encoder: str, *, mode: Mode = "full", name: str | None = None, **more: Any) -> str:
-        """`encoder` fine-tuned as the part `finetune` is, in one of two modes, with as many seeds as the study has.
-
-        It is called `name`, else after the encoder and the mode, and so shared by all studies that ask for it.
-        """
+    def finetuning(self, encoder: str, *, mode: Mode = "full", **more: Any) -> dict[str, Any]:
+        """A stage that fine-tunes `encoder` as the part `finetune` is, in one of two modes."""
         (template,) = self.parts.need("finetune")
         table = settings(stage_of(self.recipe, template, FinetuneConfig))
         table = {key: value for key, value in table.items() if key not in _OF_THE_MODEL}
         table |= self.parts.full if mode == "full" else self.parts.frozen
-        table |= {"encoder": encoder, "mode": mode, **more}
+        return {**table, "encoder": encoder, "mode": mode, **more}
+
+    def finetuned(self, encoder: str, *, mode: Mode = "full", name: str | None = None, **more: Any) -> str:
+        """`encoder` fine-tuned so, with as many seeds as the study has.
+
+        It is called `name`, else after the encoder and the mode, and so shared by all studies that ask for it.
+        """
+        table = self.finetuning(encoder, mode=mode, **more)
         return self.add(name or f"{FOLDER}/{encoder}-{mode}", table, seeds=self.seeds)
 
     def twin(self) -> str:
@@ -143,7 +175,9 @@ class Stages:
         (template,) = self.parts.need("finetune")
         return str(stage_of(self.recipe, template, FinetuneConfig).data)
 
-    def evaluated(self, name: str, models: Mapping[str, str], *, baseline: str | None = None) -> str:
+    def evaluated(
+        self, name: str, models: Mapping[str, str | Sequence[str]], *, baseline: str | None = None, outcomes: bool = False
+    ) -> str:
         """A report over `models`, without examples. An evaluate stage that names a stage of several seeds takes all of them."""
         table = {
             "kind": "evaluate",
@@ -152,7 +186,8 @@ class Stages:
             "partition": self.parts.partition,
             "examples": 0,
         }
-        return self.add(name, {**table, **({"baseline": baseline} if baseline else {})})
+        more = {key: value for key, value in (("baseline", baseline), ("outcomes", outcomes)) if value}
+        return self.add(name, {**table, **more})
 
     def by_domain(self, name: str, models: Mapping[str, str], **more: Any) -> str:
         """Scores of `models` by domain."""
@@ -163,6 +198,11 @@ class Stages:
 
 def _kind(config: StageConfig) -> Any:
     return config.model_dump()["kind"]
+
+
+def _all(config: StageConfig) -> dict[str, Any]:
+    """All settings, the seed of its own too, which is not dumped."""
+    return {**config.model_dump(), "seed": config.seed}
 
 
 def only_corpus(mix: Sequence[Any], *, where: str) -> dict[str, Any]:

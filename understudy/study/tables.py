@@ -11,7 +11,7 @@ from typing import Any
 
 from scipy import stats
 
-__all__ = ["Correlation", "Table", "absolute", "change", "correlation", "markdown", "write"]
+__all__ = ["UNKNOWN", "Correlation", "Table", "absolute", "change", "correlation", "markdown", "write"]
 
 Cell = str | float | None
 UNKNOWN = "–"
