@@ -15,7 +15,7 @@ from understudy.study import run
 from understudy.study.claims import CLAIMS, claims
 from understudy.study.parts import Parts
 
-BRIEF = [f"stage.{name}.epochs=2" for name in ("student-nlu", "scratch-nlu")]
+BRIEF = ["study.budgets={}", "stage.student-nlu.epochs=2", "stage.scratch-nlu.epochs=2"]
 ARMS = ["student", "scratch", "stage2", "continued", "direct", "generic", "unmatched", "taught", "noised"]
 
 
