@@ -73,12 +73,15 @@ def zero_shot(artifacts: Path, locale: str) -> run.Derived:
     def make(recipe: Recipe, parts: Parts) -> run.Study:
         return claims(recipe, parts, percents=[], zero_shot=locale, only=["pretraining"], seeds=2)
 
-    return run.derive(TINY, [f"artifacts={artifacts}", *SMALL, *BRIEF], make)
+    elsewhere = f'study.arms={{ student = "{artifacts / "student"}" }}'
+    return run.derive(TINY, [f"artifacts={artifacts}", *SMALL, *BRIEF, elsewhere], make)
 
 
 def test_zero_shot_scores_the_other_locales_and_makes_no_encoder_anew(artifacts: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in artifacts.glob("*/artifact.json")}
-    run.run(zero_shot(artifacts, "de-DE"))
+    derived = zero_shot(artifacts, "de-DE")
+    assert "student" not in derived.names  # named by its path, as one from elsewhere would be
+    run.run(derived)
     assert {path: path.stat().st_mtime_ns for path in artifacts.glob("*/artifact.json")} == before
     told = content(artifacts)["claims"]["pretraining"]["budgets"]["zero-shot from de-DE"]["intent_accuracy"]
     models = json.loads((artifacts / "study/claims/zero-shot-de-DE/report/report.json").read_text())["models"]
