@@ -1,7 +1,7 @@
 """The command line: verbs that parse their arguments and call the library.
 
-Errors meant for users are printed as one paragraph, with exit code 2. This and its sisters `cli_study.py` and `cli_experiment.py` are
-the only files that import inside functions, so that `understudy parse` does not wait for torch.
+Errors meant for users are printed as one paragraph, with exit code 2. Only this and its sisters `cli_*.py` import inside
+functions, so that `understudy parse` does not wait for torch.
 """
 
 from __future__ import annotations

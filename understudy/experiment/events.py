@@ -88,7 +88,6 @@ def read(path: Path) -> Events:
     if not path.is_file():
         raise DataError("there is no such event log", where=path)
     try:
-        # A log that nobody writes to may lie where nothing can be written: then it has no file of locks, and needs none.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             meta = dict(connection.execute("SELECT key, value FROM meta"))
             if meta.get("schema") != str(SCHEMA):

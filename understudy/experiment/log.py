@@ -37,7 +37,7 @@ __all__ = ["SCHEMA", "Event", "EventLog", "append", "create", "describe", "outco
 log = logging.getLogger(__name__)
 
 SCHEMA = 1
-FLUSH_S = 0.5
+FLUSH_S = 0.25
 WAITING = 200_000  # events held while the disk does not take them; what comes after is dropped and counted
 BUSY_S = 10.0  # how long one of several writing processes waits for another
 
@@ -182,6 +182,8 @@ class EventLog:
     def _put(self, events: list[Event]) -> None:
         with self._lock:
             if len(self._waiting) + len(events) > WAITING:
+                if not self.dropped:
+                    log.error("the event log takes no more: %d events wait for the disk, further ones are dropped", len(self._waiting))
                 self.dropped += len(events)
             else:
                 self._waiting.extend(events)

@@ -127,7 +127,7 @@ def simulate(
             with connection:
                 connection.execute("INSERT INTO meta VALUES ('simulated', ?)", (json.dumps(true),))
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode = DELETE")  # leaves one file
         draft.rename(out)
     finally:
         _remove(draft)
