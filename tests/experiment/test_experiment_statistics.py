@@ -202,15 +202,15 @@ def looks(generator: np.random.Generator, new: float, old: float, *, days: int =
 
 def test_looking_every_day_is_allowed_with_always_valid_p_and_only_then() -> None:
     difference, error = looks(np.random.default_rng(9), 0.12, 0.12)
-    p, half = statistics.always_valid(difference, error, 0.05 * 0.12)
+    p, half = statistics.always_valid(difference, error, error[:, :1])
     assert np.mean(p[:, -1] < 0.05) <= 0.05
     assert np.mean((np.abs(difference) > half).any(axis=1)) <= 0.05
     assert np.mean((np.abs(difference) > 1.96 * error).any(axis=1)) > 0.12
 
 
 def test_always_valid_p_find_a_large_change_early() -> None:
-    difference, error = looks(np.random.default_rng(10), 0.06, 0.12)
-    p, _ = statistics.always_valid(difference, error, 0.05 * 0.12)
+    difference, error = looks(np.random.default_rng(10), 0.08, 0.12)
+    p, _ = statistics.always_valid(difference, error, error[:, :1])
     assert np.mean(p[:, -1] < 0.05) > 0.9
 
 

@@ -22,7 +22,6 @@ Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 HEAD = 500  # the paper's tail is what is said outside the 500 most frequent utterances
 MISMATCH = 0.001  # a split as uneven as this by chance is a broken one
 LEAST = 100  # users of each arm, before an early look says anything: the variance is too uncertain with fewer
-HOPED = 0.05  # relative change that early looks are tuned to, about the size of those in the paper
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,7 @@ def _looks(events: Events, arms: tuple[int, int], live: Mask) -> list[Look]:
     days = np.unique(events.day[live]).tolist()
     users = int(events.user.max()) + 1
     total = [(np.zeros(users), np.zeros(users)) for _ in arms]
-    differences, errors, scales = [], [], []
+    differences, errors = [], []
     for day in days:
         ratios = []
         for at, arm in enumerate(arms):
@@ -234,9 +233,9 @@ def _looks(events: Events, arms: tuple[int, int], live: Mask) -> list[Look]:
         enough = min(float(r.users) for r in ratios) >= LEAST
         differences.append(float(found.difference))
         errors.append(float(found.error) if enough else np.nan)
-        scales.append(HOPED * max(float(ratios[0].rate), 1e-9) if enough else np.nan)
-    # The mixture is fixed by the first look that says anything: choosing it anew each day would not be allowed.
-    scale = next((s for s in scales if not np.isnan(s)), 1.0)
+    # The mixture is fixed at the first look that says anything, and by its doubt alone: choosing it anew each day, or by the
+    # difference, would not be allowed. A change as large as that doubt is about the least that can be found early.
+    scale = next((error for error in errors if not np.isnan(error)), 1.0)
     p, half = statistics.always_valid(differences, errors, scale)
     return [
         Look(day, _points(d), _points(h), float(q))

@@ -183,7 +183,9 @@ class EventLog:
         with self._lock:
             if len(self._waiting) + len(events) > WAITING:
                 if not self.dropped:
-                    log.error("the event log takes no more: %d events wait for the disk, further ones are dropped", len(self._waiting))
+                    log.error(
+                        "the event log takes no more: %d events wait for the disk, further ones are dropped", len(self._waiting)
+                    )
                 self.dropped += len(events)
             else:
                 self._waiting.extend(events)
