@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -156,6 +157,15 @@ def test_nothing_can_be_told_of_nothing() -> None:
     assert "Too little" in verdict(found)
     assert "| A/B | 0 / 0 |" in markdown(found)
     assert set(plots(found)) == {"change.svg", "days.svg"}
+
+
+def test_plots_are_whole_files_in_the_colours_of_paper() -> None:
+    # A dollar sign would begin a formula.
+    log = events([*users([(n % 3, 2) for n in range(120)], OLD, 0), *users([(n % 2, 2) for n in range(120)], NEW, 120)])
+    for text in plots(analyse(replace(log, names={**log.names, "locale": ["a$b$", "de-DE"]}))).values():
+        assert ElementTree.fromstring(text).tag.endswith("svg")
+        assert "#a8203a" in text
+        assert "#0a0b0" not in text
 
 
 @pytest.mark.parametrize("dissatisfied", [0, 1])

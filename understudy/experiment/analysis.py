@@ -98,7 +98,7 @@ def analyse(events: Events, *, candidate: str | None = None, head: int = HEAD) -
     tail = is_tail(events, head)
     part = intents_of_utterances(events, arms)
     intents = [i for i in np.unique(part[part >= 0]).tolist() if events.names["intent"][i]]
-    locales = np.unique(events.locale[live]).tolist()
+    locales = sorted(np.unique(events.locale[live]).tolist(), key=events.names["locale"].__getitem__)
     past = events.known & events.before
     # In the shadow everybody has the baseline's answer: whatever differs then is chance, or a fault of the experiment.
     kind = "A/A" if events.experiment["shadow"] else "A/B"
