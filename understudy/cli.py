@@ -1,7 +1,7 @@
 """The command line: verbs that parse their arguments and call the library.
 
-Errors meant for users are printed as one paragraph, with exit code 2. This and `cli_study.py` are the only files that import
-inside functions, so that `understudy parse` does not wait for torch.
+Errors meant for users are printed as one paragraph, with exit code 2. Only this and its sisters `cli_*.py` import inside
+functions, so that `understudy parse` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from understudy.cli_experiment import app as experiment_app
 from understudy.cli_study import app as study_app
 from understudy.errors import DataError, RecipeError, UnderstudyError
 from understudy.progress import LogHandler
@@ -37,6 +38,7 @@ app = typer.Typer(
 evaluate_app = typer.Typer(help="Measure a model.", no_args_is_help=True)
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(study_app, name="study")
+app.add_typer(experiment_app, name="experiment")
 
 ModelOption = Annotated[Path, typer.Option("--model", help="A runtime or nlu artifact.")]
 OutArgument = Annotated[Path, typer.Argument(help="Where the artifact is to stand.")]

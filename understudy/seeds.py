@@ -59,13 +59,11 @@ def stem(name: str) -> str:
 
 def grouped(names: Iterable[str]) -> dict[str, list[str]]:
     """The seeds of each stage under a title, in the order of the first ones: {"student-nlu x 3": […, …, …], "runtime": […]}.
-
-    A name that is a path stands for itself.
     """
     known = list(names)
     groups: dict[str, list[str]] = {}
     for name in known:
-        groups.setdefault(stem(name) if "/" not in name and stem(name) in known else name, []).append(name)
+        groups.setdefault(stem(name) if stem(name) in known else name, []).append(name)
     return {f"{first} x {len(group)}" if len(group) > 1 else first: group for first, group in groups.items()}
 
 

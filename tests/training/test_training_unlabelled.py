@@ -121,7 +121,14 @@ def test_unlabelled_utterances_count_for_the_teacher_only(world: World) -> None:
     objective, parts = taught(world), both(world)
     assert (parts[1].intents_B.tolist(), parts[1].tags_W.tolist()) == ([-1], [-1, -1, -1])
     counts = sum_counts(objective, parts)
-    assert counts == {"intent": 2, "slots": 3, "soft_intent": 3, "soft_slots": 6, "tokens": sum(b.tokens for b in parts)}
+    assert counts == {
+        "intent": 2,
+        "slots": 3,
+        "soft_intent": 3,
+        "soft_slots": 6,
+        "tokens": sum(b.tokens for b in parts),
+        "examples": 3,
+    }
     for batch in parts:
         assert objective.counts(batch) == {name: part.count for name, part in objective(batch).items()}
     found = objective(parts[1])

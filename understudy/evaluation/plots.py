@@ -14,7 +14,16 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ["budget_plot", "card_plot", "exact_match_plot", "loss_plot", "scatter_plot", "standalone"]
+__all__ = [
+    "band_plot",
+    "budget_plot",
+    "card_plot",
+    "exact_match_plot",
+    "interval_plot",
+    "loss_plot",
+    "scatter_plot",
+    "standalone",
+]
 
 # Colours that stand for CSS variables; unlikely to be drawn by chance.
 INK, FAINT, SERIES = "#010203", "#040506", tuple(f"#0a0b0{i}" for i in range(1, 7))
@@ -135,6 +144,39 @@ def budget_plot(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, f
                 axes.set_xlabel("labels, %")
             if number % 2:
                 axes.set_ylabel("exact match, %")
+        return _svg(figure)
+
+
+def interval_plot(rows: Sequence[tuple[str, float, float, float]], label: str) -> str:
+    """Values with their intervals beside a line at 0, as an SVG element: (name, value, low, high), the first on top."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 0.7 + 0.3 * max(len(rows), 1)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="y", visible=False)
+        axes.axvline(0, color=INK, linewidth=0.9)
+        for at, (_, value, low, high) in enumerate(rows):
+            axes.plot([low, high], [at, at], color=SERIES[0], linewidth=1.6, alpha=0.55, solid_capstyle="round")
+            axes.plot([value], [at], color=SERIES[0], marker="o", markersize=5.5, linestyle="none")
+        axes.set_yticks(range(len(rows)), [name.replace("$", r"\$") for name, *_ in rows])
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        return _svg(figure)
+
+
+def band_plot(points: Sequence[tuple[float, float, float, float]], x: str, y: str) -> str:
+    """A value over something else, in a band, beside a line at 0, as an SVG element: (x, value, low, high)."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="x", visible=False)
+        axes.axhline(0, color=INK, linewidth=0.9)
+        if points:
+            at, value, low, high = zip(*points, strict=True)
+            axes.fill_between(at, low, high, color=SERIES[0], alpha=0.18, linewidth=0)
+            axes.plot(at, value, color=SERIES[0], linewidth=1.6, marker="o", markersize=3.5)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
         return _svg(figure)
 
 

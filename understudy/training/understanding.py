@@ -94,8 +94,10 @@ class Understanding(Objective):
         for teacher in self._teacher:
             with torch.no_grad():
                 theirs = self.pairs(_scores(teacher, batch), batch)
-            for name in ours.keys() & theirs.keys():
-                soft = soft_label_cross_entropy(ours[name][0], theirs[name][0], temperature=self.temperature)
+            for name, (told_NC, _) in theirs.items():
+                if name not in ours:
+                    continue
+                soft = soft_label_cross_entropy(ours[name][0], told_NC, temperature=self.temperature)
                 parts[f"soft_{name}"] = Part(*soft, self.soft * self.temperature**2 * self.weights[name])
         return parts
 

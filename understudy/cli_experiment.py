@@ -1,0 +1,139 @@
+"""The verbs of `understudy experiment`: plan one, simulate one, and tell what came of one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from understudy.evaluation.nlu import Parser
+    from understudy.experiment.offline import Offline
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Experiments on users that decide a launch.", no_args_is_help=True)
+
+FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
+PartitionOption = Annotated[str, typer.Option("--partition", help="The partition of the labels.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def plan(
+    baseline: Annotated[float, typer.Option("--baseline", help="The baseline's dissatisfaction rate, such as 0.12.")],
+    effect: Annotated[float, typer.Option("--effect", help="Relative change to be found, such as 0.04.")],
+    power: Annotated[float, typer.Option("--power", help="Probability of finding it.")] = 0.8,
+    alpha: Annotated[float, typer.Option("--alpha", help="Probability of finding one that is not there.")] = 0.05,
+    share: Annotated[float, typer.Option("--share", help="Share of users that get the candidate.")] = 0.5,
+    requests: Annotated[
+        float, typer.Option("--requests-per-user", help="Requests of one user in the whole experiment, in the mean.")
+    ] = 10.0,
+    spread: Annotated[float, typer.Option("--spread", help="Their standard deviation over users, in means.")] = 1.0,
+    correlation: Annotated[float, typer.Option("--correlation", help="Of the outcomes of two requests of one user.")] = 0.1,
+    users_per_day: Annotated[
+        float | None, typer.Option("--users-per-day", help="Users that come into the experiment anew each day.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell how many users and days an experiment needs."""
+    from understudy.experiment import power as powers
+
+    found = powers.plan(
+        baseline, effect, power=power, alpha=alpha, share=share, requests=requests, spread=spread, correlation=correlation,
+        users_per_day=users_per_day,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(found._asdict(), indent=2))
+        return
+    days = "" if found.days is None else f", {found.days:,} days"
+    typer.echo(f"{found.users:,} users ({found.candidate_users:,} with the candidate), {found.requests:,} requests{days}")
+    typer.echo(f"design effect {found.design_effect:.2f}: so many times more requests than if users' requests were independent")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Where the event log is to stand.")],
+    baseline: Annotated[Path, typer.Option("--baseline", help="A runtime or nlu artifact.")],
+    candidate: Annotated[Path, typer.Option("--candidate", help="A runtime or nlu artifact.")],
+    labels: Annotated[Path, typer.Option("--labels", help="A labels artifact, or a labelled file or folder.")],
+    partition: PartitionOption = "dev",
+    format: FormatOption = "auto",
+    users: Annotated[int, typer.Option("--users", help="How many.")] = 1000,
+    days: Annotated[int, typer.Option("--days", help="From the start on.")] = 14,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of what else is to be known of the users; may be given again.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+) -> None:
+    """Write the event log of users that never were, who speak labelled utterances to two models."""
+    from understudy.config import override, parse
+    from understudy.experiment import simulate as simulation
+    from understudy.experiment.offline import read_gold
+
+    config = parse(simulation.SimulateConfig, override({"users": users, "days": days}, settings or []), where="simulate")
+    gold = read_gold(labels, format=format, partition=partition)
+    texts = [g.text for g in gold]
+    true = simulation.simulate(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts), out, config, seed=seed)
+    typer.echo("\n".join([f"{key}: {value}" for key, value in true.items()] + [f"log: {out}"]))
+
+
+@app.command()
+def analyse(
+    log: Annotated[Path, typer.Argument(help="An event log.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for page, JSON and plots; LOG.analysis by default.")
+    ] = None,
+    arm: Annotated[
+        str | None, typer.Option("--arm", help="Which arm to compare with the baseline, where there are several.")
+    ] = None,
+    head: Annotated[int, typer.Option("--head", min=0, help="Most frequent utterances of a locale that are not its tail.")] = 500,
+    labels: Annotated[Path | None, typer.Option("--labels", help="Labelled data for both models' SemER, beside.")] = None,
+    baseline: Annotated[Path | None, typer.Option("--baseline", help="The baseline, for SemER.")] = None,
+    candidate: Annotated[Path | None, typer.Option("--candidate", help="The candidate, for SemER.")] = None,
+    partition: PartitionOption = "dev",
+    format: FormatOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what an experiment says: dissatisfaction of a candidate's users against a baseline's, with its doubt."""
+    from understudy.errors import RecipeError
+    from understudy.experiment import analysis, events, page
+
+    if len({labels is None, baseline is None, candidate is None}) > 1:
+        raise RecipeError(
+            "SemER needs labels and both models", wanted="--labels DIR --baseline DIR --candidate DIR, or none of them"
+        )
+    found = analysis.analyse(events.read(log), candidate=arm, head=head)
+    offline = None
+    if labels is not None and baseline is not None and candidate is not None:
+        offline = _offline(labels, baseline, candidate, format=format, partition=partition)
+    folder = out or log.with_name(f"{log.name}.analysis")
+    text = page.write(folder, found, offline)
+    if as_json:
+        typer.echo(json.dumps(page.content(found, offline), ensure_ascii=False, indent=2))
+        return
+    typer.echo(text)
+    typer.echo(f"page: {folder / 'analysis.md'}")
+
+
+def _offline(labels: Path, baseline: Path, candidate: Path, *, format: str, partition: str) -> Offline:
+    from understudy.experiment.offline import offline, read_gold
+
+    gold = read_gold(labels, format=format, partition=partition)
+    texts = [g.text for g in gold]
+    return offline(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts))
+
+
+def _parser(path: Path) -> Parser:
+    from understudy import artifact
+
+    opened = artifact.open(path, kind=("runtime", "nlu"))
+    if opened.kind == "runtime":
+        from understudy.runtime.session import Runtime
+
+        return Runtime.load(path)
+    from understudy.model.nlu import Predictor
+
+    return Predictor.load(path)
