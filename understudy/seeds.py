@@ -58,8 +58,7 @@ def stem(name: str) -> str:
 
 
 def grouped(names: Iterable[str]) -> dict[str, list[str]]:
-    """The seeds of each stage under a title, in the order of the first ones: {"student-nlu x 3": […, …, …], "runtime": […]}.
-    """
+    """The seeds of each stage under a title, in the order of the first ones: {"student-nlu x 3": […, …, …], "runtime": […]}."""
     known = list(names)
     groups: dict[str, list[str]] = {}
     for name in known:
