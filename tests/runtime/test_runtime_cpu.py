@@ -33,7 +33,9 @@ def test_without_cgroups_all_processors_count(tmp_path: Path):
     assert available_cpus(cgroup=tmp_path, own=tmp_path / "none") == ALL
 
 
-@pytest.mark.parametrize(("line", "quota"), [("0::/a.slice/b.service", "100000 100000"), ("4:cpu,cpuacct:/a.slice/b.service", None)])
+@pytest.mark.parametrize(
+    ("line", "quota"), [("0::/a.slice/b.service", "100000 100000"), ("4:cpu,cpuacct:/a.slice/b.service", None)]
+)
 @pytest.mark.parametrize("level", ["a.slice", "a.slice/b.service"])
 def test_quotas_of_the_own_group_and_those_above_it_hold(tmp_path: Path, line: str, quota: str | None, level: str):
     (tmp_path / "own").write_text(f"7:memory:/elsewhere\n{line}\n")

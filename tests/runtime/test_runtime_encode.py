@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.errors import DataError
+from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import encode, pad, token_batches
 from understudy.tokenizer import Tokenizer
 
@@ -105,3 +106,27 @@ def test_batches_hold_everything_once_and_within_the_budget(lengths: list[int], 
     batches = list(token_batches(lengths, budget=budget))
     assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in batches)
+
+
+TYPED = {
+    "ar": "أيقظني بعد 25 دقيقة", "de": "weck mich in 25 minuten", "en": "wake me in 25 minutes", "es": "despiértame en 25 minutos",
+    "fr": "réveille-moi dans 25 minutes", "hi": "मुझे 25 मिनट में जगाओ", "it": "svegliami tra 25 minuti", "ja": "25分後に起こして",
+    "mr": "मला 25 मिनिटांनी उठव", "pt": "acorda-me em 25 minutos", "ta": "என்னை 25 நிமிடத்தில் எழுப்பு", "te": "నన్ను 25 నిమిషాల్లో లేపు",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lang", TYPED)
+def test_a_slot_of_spoken_digits_is_the_digits_that_were_typed(lang: str, tokenizer: Tokenizer):
+    text = TYPED[lang]
+    start = text.index("25")
+    encoded = encode(text, tokenizer, max_length=64, lang=lang, spoken=True)
+    read = [w for w, word in enumerate(encoded.words) if word.start < start + 2 and word.end > start]
+    assert read
+    assert not any(word.text.isdecimal() for word in encoded.words)
+    labels = Labels.from_inventory(["alarm"], {}, ["number"])
+    logits_WS = np.zeros((len(encoded.words), 3), np.float32)
+    logits_WS[:, 0] = 1
+    logits_WS[read[0], 1] = logits_WS[read[1:], 2] = 2
+    [slot] = decode(text, encoded.words, np.zeros(1), logits_WS, labels).slots
+    assert "25" in slot.value == text[slot.start : slot.end]
+    assert slot.value in ("25", "25分")  # Japanese reads number and counter as one

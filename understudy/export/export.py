@@ -141,7 +141,9 @@ def run(config: ExportConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
         draft.metrics["trim"] = {"ids": len(found.kept), "of": whole.size, **coverage(found, whole, settings, asked)}
     # With all its words the float graph has just been shown to be the model; a trimmed one may understand less.
     original = plain.runtime if found is None else Predictor(model, labels, whole, settings)
-    judge = Judge(original, gold or [Interpretation(text, "") for text, _ in asked], labelled=bool(gold), max_drop=config.max_drop)
+    judge = Judge(
+        original, gold or [Interpretation(text, "") for text, _ in asked], labelled=bool(gold), max_drop=config.max_drop
+    )
     exported, measured = _chosen(config, made, judge, plain)
     draft.metrics |= measured
     (draft.path / "model.onnx").write_bytes(exported.graph)

@@ -115,9 +115,7 @@ class Loss:
         return {**exact, "n": self.n, "lost": self.lost, "gained": self.gained}
 
 
-def losses(
-    gold: Sequence[Interpretation], before: Sequence[Interpretation], after: Sequence[Interpretation]
-) -> dict[str, Loss]:
+def losses(gold: Sequence[Interpretation], before: Sequence[Interpretation], after: Sequence[Interpretation]) -> dict[str, Loss]:
     """The Loss of each locale, sorted, and of `ALL` together where there are several."""
     exact = COUNTS.index("exact")
     found: dict[str, Loss] = {}

@@ -106,7 +106,10 @@ def coverage(found: Trimmed, whole: Tokenizer, settings: NLUSettings, texts: Tex
                     got=word,
                     hint="This is a fault of the trimming, not of the settings; export without trim",
                 )
-    return {"words": _share(words.values(), covered), "by_locale": {l: _share([c], covered) for l, c in sorted(words.items()) if l}}
+    return {
+        "words": _share(words.values(), covered),
+        "by_locale": {l: _share([c], covered) for l, c in sorted(words.items()) if l},
+    }
 
 
 def _share(counts: Iterable[Counter[str]], covered: set[str]) -> float:
@@ -127,7 +130,9 @@ def _texts(folder: Path, config: TrimConfig) -> Iterator[tuple[str, str]]:
     files = [f for p in config.partitions for f in (folder / f"{p}.jsonl", folder / f"{p}.parquet") if f.is_file()]
     if not files:
         there = ", ".join(sorted({f.stem for f in [*folder.glob("*.jsonl"), *folder.glob("*.parquet")]})) or "none"
-        raise ArtifactError("this has no such partition", where=folder, got=", ".join(config.partitions), wanted=f"one of {there}")
+        raise ArtifactError(
+            "this has no such partition", where=folder, got=", ".join(config.partitions), wanted=f"one of {there}"
+        )
     for file in files:
         rows = ((row.text, row.locale) for row in read_labels(file)) if file.suffix == ".jsonl" else _rows(file)
         for text, lang in rows:

@@ -32,7 +32,7 @@ def _groups(cgroup: Path, own: Path) -> list[Path]:
     except OSError:
         lines = []
     for line in lines:  # "0::/user.slice/x.service" in version 2, "4:cpu,cpuacct:/x" in version 1
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
         folder = cgroup / "cpu" if controllers else cgroup
