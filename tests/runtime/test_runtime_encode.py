@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.corpus.tinyworld import LOCALES, utterances
 from understudy.errors import DataError
 from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import encode, pad, token_batches
+from understudy.text.spoken import Formatter
+from understudy.text.words import words
 from understudy.tokenizer import Tokenizer
 
 
@@ -106,6 +110,25 @@ def test_batches_hold_everything_once_and_within_the_budget(lengths: list[int], 
     batches = list(token_batches(lengths, budget=budget))
     assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in batches)
+
+
+FORMATTERS = {lang: Formatter(lang) for lang in sorted(LOCALES)}
+
+
+@pytest.mark.parametrize("lang", sorted(LOCALES))
+def test_text_in_spoken_form_has_the_words_that_aligning_finds(lang: str, tokenizer: Tokenizer):
+    formatter = FORMATTERS[lang]
+    texts = [formatter(one.text) for one in islice(utterances(lang, seed=0), 60)]
+    for text in [*texts, "a. m.", "seven a. m. today"]:
+        assert encode(text, tokenizer, max_length=64, lang=lang, spoken=True).words == formatter.align(text)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(LOCALES)), st.text(max_size=12) | st.text("ab'-7:3%£ 分時कமُ", max_size=12))
+def test_the_spoken_form_of_any_text_has_the_words_that_aligning_finds(lang: str, typed: str):
+    text = FORMATTERS[lang](typed)
+    if "." not in text and FORMATTERS[lang](text) == text:
+        assert words(text) == FORMATTERS[lang].align(text)
 
 
 TYPED = {
