@@ -110,8 +110,9 @@ def export(nlu: Path, folder: Path, **settings: Any) -> Path:
     config = ExportConfig(model=str(nlu), **settings)
     opened = artifact.open(nlu, kind="nlu")
     inputs = {str(nlu): opened}
-    if config.check is not None:
-        inputs[config.check] = artifact.open(config.check, kind="corpus")
+    for name in [config.check, *(config.trim.corpora if config.trim else ())]:
+        if name is not None:
+            inputs[name] = artifact.open(name, kind="corpus")
     with artifact.writing(folder, kind="runtime", config=config.model_dump(mode="json"), parents=inputs) as draft:
         run_export(config, inputs, draft, seed=0)
     return folder

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from understudy.errors import ArtifactError
-from understudy.interpretation import Slot
-from understudy.runtime.decode import Labels, best_tags, decode, softmax
+from understudy.interpretation import Slot, tags_to_slots
+from understudy.runtime.decode import Labels, best_tags, decode, ranked, softmax
 from understudy.text.words import words
 
 LABELS = Labels.from_inventory(["play", "alarm"], {"alarm": "clock"}, ["time", "artist"])
@@ -152,6 +152,27 @@ def test_decode_by_hand():
     # The slot is as sure as its least sure word: e^2 / (e^2 + 4).
     confidence = pytest.approx(math.exp(2) / (math.exp(2) + 4), abs=1e-6)
     assert found.slots == (Slot("artist", "nina simone", 5, 16, confidence),)
+
+
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(1, 7), st.just(5)), elements=st.integers(-8, 8).map(float)),
+)
+def test_slots_are_those_of_the_tags(logits_WS: np.ndarray):
+    """`decode` reads numbers, `tags_to_slots` names: both make the same slots, where no two words share their characters."""
+    text = " ".join("abcdefg"[: len(logits_WS)])
+    found = words(text)
+    tags_W = best_tags(logits_WS)
+    sure = [float(softmax(logits_WS)[w, t]) for w, t in enumerate(tags_W)]
+    spans = [(w.start, w.end) for w in found]
+    wanted = tags_to_slots(text, spans, [LABELS.tags[t] for t in tags_W], sure)
+    assert decode(text, found, np.zeros(2), logits_WS, LABELS).slots == wanted
+
+
+def test_ranked_by_hand():
+    best = ranked(np.array([0.0, math.log(3.0)]), LABELS)
+    assert best == [("play", pytest.approx(0.75)), ("alarm", pytest.approx(0.25))]
+    assert ranked(np.zeros(2), LABELS, k=1) == [("alarm", 0.5)]  # of equal ones the first, as in `decode`
+    assert decode("q", words("q"), np.zeros(2), np.zeros((1, 5)), LABELS).intent == "alarm"
 
 
 def test_words_that_were_cut_off_are_outside():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from understudy.corpus.tinyworld import LOCALES, utterances
 from understudy.errors import DataError
+from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import encode, pad, token_batches
+from understudy.text.spoken import Formatter
+from understudy.text.words import words
 from understudy.tokenizer import Tokenizer
 
 
@@ -105,3 +110,46 @@ def test_batches_hold_everything_once_and_within_the_budget(lengths: list[int], 
     batches = list(token_batches(lengths, budget=budget))
     assert sorted(i for b in batches for i in b) == list(range(len(lengths)))
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in batches)
+
+
+FORMATTERS = {lang: Formatter(lang) for lang in sorted(LOCALES)}
+
+
+@pytest.mark.parametrize("lang", sorted(LOCALES))
+def test_text_in_spoken_form_has_the_words_that_aligning_finds(lang: str, tokenizer: Tokenizer):
+    formatter = FORMATTERS[lang]
+    texts = [formatter(one.text) for one in islice(utterances(lang, seed=0), 60)]
+    for text in [*texts, "a. m.", "seven a. m. today"]:
+        assert encode(text, tokenizer, max_length=64, lang=lang, spoken=True).words == formatter.align(text)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(LOCALES)), st.text(max_size=12) | st.text("ab'-7:3%£ 分時कமُ", max_size=12))
+def test_the_spoken_form_of_any_text_has_the_words_that_aligning_finds(lang: str, typed: str):
+    text = FORMATTERS[lang](typed)
+    if "." not in text and FORMATTERS[lang](text) == text:
+        assert words(text) == FORMATTERS[lang].align(text)
+
+
+TYPED = {
+    "ar": "أيقظني بعد 25 دقيقة", "de": "weck mich in 25 minuten", "en": "wake me in 25 minutes", "es": "despiértame en 25 minutos",
+    "fr": "réveille-moi dans 25 minutes", "hi": "मुझे 25 मिनट में जगाओ", "it": "svegliami tra 25 minuti", "ja": "25分後に起こして",
+    "mr": "मला 25 मिनिटांनी उठव", "pt": "acorda-me em 25 minutos", "ta": "என்னை 25 நிமிடத்தில் எழுப்பு", "te": "నన్ను 25 నిమిషాల్లో లేపు",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lang", TYPED)
+def test_a_slot_of_spoken_digits_is_the_digits_that_were_typed(lang: str, tokenizer: Tokenizer):
+    text = TYPED[lang]
+    start = text.index("25")
+    encoded = encode(text, tokenizer, max_length=64, lang=lang, spoken=True)
+    read = [w for w, word in enumerate(encoded.words) if word.start < start + 2 and word.end > start]
+    assert read
+    assert not any(word.text.isdecimal() for word in encoded.words)
+    labels = Labels.from_inventory(["alarm"], {}, ["number"])
+    logits_WS = np.zeros((len(encoded.words), 3), np.float32)
+    logits_WS[:, 0] = 1
+    logits_WS[read[0], 1] = logits_WS[read[1:], 2] = 2
+    [slot] = decode(text, encoded.words, np.zeros(1), logits_WS, labels).slots
+    assert "25" in slot.value == text[slot.start : slot.end]
+    assert slot.value in ("25", "25分")  # Japanese reads number and counter as one

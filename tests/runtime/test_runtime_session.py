@@ -87,6 +87,18 @@ def test_typed_text_is_read_in_spoken_form(tokenizer_dir: Path, tmp_path: Path):
     assert all(s.value == typed.text[s.start : s.end] for s in typed.slots)
 
 
+def test_the_likeliest_intents_begin_with_the_one_that_is_said(runtime: Runtime):
+    found, best = runtime("wake me at six"), runtime.rank("wake me at six")
+    assert (len(best), best[0]) == (3, (found.intent, pytest.approx(found.confidence)))
+    every = runtime.rank("wake me at six", k=None)
+    assert every[:3] == best
+    assert {name for name, _ in every} == set(runtime.labels.intents)
+    assert [c for _, c in every] == sorted((c for _, c in every), reverse=True)
+    assert sum(c for _, c in every) == pytest.approx(1)
+    with pytest.raises(DataError, match="nothing to understand"):
+        runtime.rank("")
+
+
 def test_calls_from_many_threads_agree(runtime: Runtime):
     expected = [meaning(runtime(text)) for text in SENTENCES]
     with ThreadPoolExecutor(4) as pool:

@@ -4,8 +4,8 @@ The graph is written, not traced: it has some sixty nodes where a traced one has
 int8, is made in milliseconds, and equal weights give equal bytes. What keeps it true to the model is the parity gate of
 `export.py`. Attention and quantised products are ONNX Runtime's own operators (domain com.microsoft).
 
-int8: each column of a weight matrix gets its own scale and each row (token) of the word embedding too; activations are
-quantised as they come. Embedding rows become float again once gathered, so that only rows in use are ever converted.
+int8: each column of a weight matrix gets its own scale, or the whole matrix one, and each row (token) of the word embedding too;
+activations are quantised as they come. Embedding rows become float again once gathered, so that only rows in use are ever converted.
 
 Shapes: B sequences, L positions, D width, F columns of a weight matrix, H heads, V vocabulary, I intents, S slot tags,
 C domains.
@@ -21,20 +21,44 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from understudy.config import Config
 from understudy.model.encoder import POSITION_OFFSET, Block, Encoder
 from understudy.model.heads import NLU
 from understudy.runtime.session import DOMAINS, INPUTS, OUTPUTS
 
-__all__ = ["OPSET", "Precision", "quantise_columns", "write_graph"]
+__all__ = ["OPSET", "Part", "Quantisation", "quantise", "write_graph"]
 
-Precision = Literal["fp32", "int8"]
+Part = Literal["words", "attention", "ffn_in", "ffn_out", "heads"]
+"""Weights that can stay float: the word embedding; query, key, value and output projections; a block's two layers; all heads."""
 OPSET = 17
 IR_VERSION = 8  # the one that belongs to this opset: every supported ONNX Runtime reads it
 MICROSOFT = "com.microsoft"
 Floats = NDArray[np.float32]
 
 
-def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int = 8, max_length: int | None = None) -> ModelProto:
+class Quantisation(Config):
+    """How weights become integers.
+
+    weight_bits: of a matrix weight; with 7, no processor's 8-bit products can saturate. per: what has a scale of its own, each "column"
+    of a matrix or the whole "tensor". float32: parts that stay as they are.
+    """
+
+    weight_bits: Literal[7, 8] = 7
+    per: Literal["column", "tensor"] = "column"
+    float32: tuple[Part, ...] = ()
+
+    def __str__(self) -> str:
+        kept = f", {' and '.join(self.float32)} in fp32" if self.float32 else ""
+        return f"{self.weight_bits} bits per {self.per}{kept}"
+
+
+def write_graph(
+    model: NLU,
+    quantisation: Quantisation | None = None,
+    *,
+    kept: NDArray[np.int64] | None = None,
+    max_length: int | None = None,
+) -> ModelProto:
     """The graph that computes `model`.
 
     Inputs are int64 `input_ids` [B, L] and `attention_mask` [B, L] (1 at tokens, then 0 at padding), outputs float32
@@ -43,13 +67,15 @@ def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int =
 
     Args:
         model: the model, on the CPU.
-        precision: of the weights.
-        weight_bits: bits of a quantised matrix weight, 8 or 7. With 7, no processor's 8-bit products can saturate.
+        quantisation: of its weights; None leaves them float.
+        kept: the words of the graph, as ids of the model; None keeps all. Word i of the graph is the model's `kept[i]`.
         max_length: positions to keep; None keeps the encoder's.
     """
     assert isinstance(model.encoder, Encoder), "only encoders of ours have a graph"
-    graph = _Graph(weight_bits if precision == "int8" else None)
-    h_BLD = _encoder(graph, model.encoder, max_length or model.encoder.config.max_length)
+    graph = _Graph(quantisation)
+    w_VD = model.encoder.words.weight.detach().float().numpy()
+    w_VD = w_VD if kept is None else w_VD[kept]
+    h_BLD = _encoder(graph, model.encoder, w_VD, max_length or model.encoder.config.max_length)
     pooled_BD = _mean(graph, h_BLD) if model.pooling == "mean" else _first(graph, h_BLD)
     _head(graph, pooled_BD, model.heads["intent"], name="intent", output=OUTPUTS[0])
     _head(graph, h_BLD, model.heads["slots"], name="slots", output=OUTPUTS[1])
@@ -66,20 +92,31 @@ def write_graph(model: NLU, *, precision: Precision = "fp32", weight_bits: int =
     return written
 
 
-def quantise_columns(w_DF: Floats, *, bits: int) -> tuple[NDArray[np.int8], Floats]:
-    """Integers [D, F] and one scale per column [F] with `integers * scale` nearest to `w_DF`, symmetric about zero."""
+def quantise(w_DF: Floats, *, bits: int, per: str = "column") -> tuple[NDArray[np.int8], Floats]:
+    """Integers [D, F] and one scale per column [F], or one of all [], with `integers * scale` nearest to `w_DF`, symmetric about zero."""
     largest = 2 ** (bits - 1) - 1
-    scale_F = np.maximum(np.abs(w_DF).max(axis=0), np.float32(1e-12)) / np.float32(largest)
-    return np.clip(np.rint(w_DF / scale_F), -largest, largest).astype(np.int8), scale_F.astype(np.float32)
+    highest = np.abs(w_DF).max(axis=0 if per == "column" else None, initial=0)
+    scale = np.asarray(np.maximum(highest, np.float32(1e-12)) / np.float32(largest), np.float32)
+    return np.clip(np.rint(w_DF / scale), -largest, largest).astype(np.int8), scale
 
 
 class _Graph:
-    """Nodes and weights in the order they were added. `bits` is None for float weights."""
+    """Nodes and weights in the order they were added. `quantisation` is None for float weights."""
 
-    def __init__(self, bits: int | None) -> None:
-        self.bits = bits
+    def __init__(self, quantisation: Quantisation | None) -> None:
+        self.quantisation = quantisation
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
+
+    def quantised(self, part: Part) -> Quantisation | None:
+        """How the weights of a part become integers; None where they stay float."""
+        return None if self.quantisation is None or part in self.quantisation.float32 else self.quantisation
+
+    def matrix(self, w_DF: Floats, name: str, how: Quantisation) -> tuple[str, str, str]:
+        """Names of a quantised matrix, its scales and its zero points."""
+        q_DF, scale = quantise(w_DF, bits=how.weight_bits, per=how.per)
+        zero = np.zeros(scale.shape, np.int8)
+        return self.weight(f"{name}.weight", q_DF), self.weight(f"{name}.scale", scale), self.weight(f"{name}.zero", zero)
 
     def weight(self, name: str, value: Tensor | NDArray[Any]) -> str:
         array = value.detach().float().numpy() if isinstance(value, Tensor) else value
@@ -90,21 +127,19 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, domain=domain, **attributes))
         return name
 
-    def linear(self, x: str, layer: nn.Linear, name: str, *, bias: bool = True) -> str:
+    def linear(self, x: str, layer: nn.Linear, name: str, part: Part, *, bias: bool = True) -> str:
         """x W + b over the last axis; without `bias`, the caller adds it."""
         w_DF = layer.weight.detach().float().numpy().T
-        if self.bits is not None:
-            q_DF, scale_F = quantise_columns(w_DF, bits=self.bits)
-            zero = self.weight(f"{name}.zero", np.zeros(len(scale_F), np.int8))
-            inputs = [x, self.weight(f"{name}.weight", q_DF), self.weight(f"{name}.scale", scale_F), zero]
+        if (how := self.quantised(part)) is not None:
+            inputs = [x, *self.matrix(w_DF, name, how)]
             inputs += [self.weight(f"{name}.bias", layer.bias)] if bias else []
             return self.op("DynamicQuantizeMatMul", inputs, name, domain=MICROSOFT)
         product = self.op("MatMul", [x, self.weight(f"{name}.weight", w_DF)], f"{name}.product" if bias else name)
         return self.op("Add", [product, self.weight(f"{name}.bias", layer.bias)], name) if bias else product
 
-    def linear_gelu(self, x: str, layer: nn.Linear, name: str) -> str:
+    def linear_gelu(self, x: str, layer: nn.Linear, name: str, part: Part) -> str:
         """gelu(x W + b), the exact GELU."""
-        product = self.linear(x, layer, f"{name}.product", bias=False)
+        product = self.linear(x, layer, f"{name}.product", part, bias=False)
         return self.op("BiasGelu", [product, self.weight(f"{name}.bias", layer.bias)], name, domain=MICROSOFT)
 
     def norm(self, x: str, layer: nn.LayerNorm, name: str) -> str:
@@ -112,8 +147,8 @@ class _Graph:
         return self.op("LayerNormalization", [x, scale, shift], name, axis=-1, epsilon=layer.eps)
 
 
-def _encoder(graph: _Graph, encoder: Encoder, max_length: int) -> str:
-    h_BLD = graph.norm(_embeddings(graph, encoder, max_length), encoder.embedding_norm, "embedding_norm")
+def _encoder(graph: _Graph, encoder: Encoder, w_VD: Floats, max_length: int) -> str:
+    h_BLD = graph.norm(_embeddings(graph, encoder, w_VD, max_length), encoder.embedding_norm, "embedding_norm")
     mask_BL = graph.op("Cast", [INPUTS[1]], "mask", to=TensorProto.INT32)
     for index, block in enumerate(encoder.blocks):
         assert isinstance(block, Block)
@@ -121,11 +156,10 @@ def _encoder(graph: _Graph, encoder: Encoder, max_length: int) -> str:
     return graph.norm(h_BLD, encoder.final_norm, "final_norm")
 
 
-def _embeddings(graph: _Graph, encoder: Encoder, max_length: int) -> str:
+def _embeddings(graph: _Graph, encoder: Encoder, w_VD: Floats, max_length: int) -> str:
     """Word plus position; the one row of token types is folded into the positions, which begin after their offset."""
-    w_VD = encoder.words.weight.detach().float().numpy()
-    if graph.bits is not None:
-        q_DV, scale_V = quantise_columns(w_VD.T, bits=8)  # never multiplied as integers, so all 8 bits are safe
+    if graph.quantised("words") is not None:
+        q_DV, scale_V = quantise(w_VD.T, bits=8)  # never multiplied as integers, so all 8 bits are safe
         rows = graph.op("Gather", [graph.weight("words.weight", q_DV.T), INPUTS[0]], "words.rows")
         floats = graph.op("Cast", [rows], "words.floats", to=TensorProto.FLOAT)
         scales = graph.op("Gather", [graph.weight("words.scale", scale_V[:, None]), INPUTS[0]], "words.scales")
@@ -144,10 +178,11 @@ def _block(graph: _Graph, h_BLD: str, mask_BL: str, block: Block, *, name: str) 
     # Add and LayerNormalization stay apart: ONNX Runtime's SkipLayerNormalization is three times slower than both on a CPU.
     normed = graph.norm(h_BLD, block.attention_norm, f"{name}.attention_norm")
     attended = _attention(graph, normed, mask_BL, block.attention.qkv, block.attention.heads, name=f"{name}.attention")
-    update = graph.linear(attended, block.attention.out, f"{name}.attention.out")
+    update = graph.linear(attended, block.attention.out, f"{name}.attention.out", "attention")
     h_BLD = graph.op("Add", [h_BLD, update], f"{name}.after_attention")
     normed = graph.norm(h_BLD, block.ffn_norm, f"{name}.ffn_norm")
-    update = graph.linear(graph.linear_gelu(normed, block.ffn_in, f"{name}.ffn_in"), block.ffn_out, f"{name}.ffn_out")
+    inner = graph.linear_gelu(normed, block.ffn_in, f"{name}.ffn_in", "ffn_in")
+    update = graph.linear(inner, block.ffn_out, f"{name}.ffn_out", "ffn_out")
     return graph.op("Add", [h_BLD, update], f"{name}.after_ffn")
 
 
@@ -155,14 +190,12 @@ def _attention(graph: _Graph, x_BLD: str, mask_BL: str, qkv: nn.Linear, heads: i
     """Query, key and value projections and attention in one operator."""
     w_DF = qkv.weight.detach().float().numpy().T
     bias = graph.weight(f"{name}.qkv.bias", qkv.bias)
-    if graph.bits is None:
+    if (how := graph.quantised("attention")) is None:
         inputs = [x_BLD, graph.weight(f"{name}.qkv.weight", w_DF), bias, mask_BL]
         return graph.op("Attention", inputs, name, domain=MICROSOFT, num_heads=heads)
-    q_DF, scale_F = quantise_columns(w_DF, bits=graph.bits)
     x, x_scale, x_zero = (f"{name}.{part}" for part in ("input", "input_scale", "input_zero"))
     graph.nodes.append(helper.make_node("DynamicQuantizeLinear", [x_BLD], [x, x_scale, x_zero], name=x))
-    weight, scale = graph.weight(f"{name}.qkv.weight", q_DF), graph.weight(f"{name}.qkv.scale", scale_F)
-    zero = graph.weight(f"{name}.qkv.zero", np.zeros(len(scale_F), np.int8))
+    weight, scale, zero = graph.matrix(w_DF, f"{name}.qkv", how)
     inputs = [x, weight, bias, x_scale, scale, mask_BL, x_zero, zero]
     return graph.op("QAttention", inputs, name, domain=MICROSOFT, num_heads=heads)
 
@@ -184,5 +217,5 @@ def _first(graph: _Graph, h_BLD: str) -> str:
 def _head(graph: _Graph, x: str, head: nn.Module, *, name: str, output: str) -> None:
     *hidden, last = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
     for index, layer in enumerate(hidden):
-        x = graph.linear_gelu(x, layer, f"{name}.{index}")
-    graph.linear(x, last, output)
+        x = graph.linear_gelu(x, layer, f"{name}.{index}", "heads")
+    graph.linear(x, last, output, "heads")

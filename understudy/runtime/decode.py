@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import ArtifactError
-from understudy.interpretation import OUTSIDE, Interpretation, Slot, tags_to_slots
+from understudy.interpretation import OUTSIDE, Interpretation, Slot
 from understudy.text.words import Word
 
-__all__ = ["Labels", "best_tags", "decode", "softmax"]
+__all__ = ["Labels", "best_tags", "decode", "ranked", "softmax"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -115,34 +115,42 @@ def best_tags(slot_logits_WS: Floats) -> NDArray[np.intp]:
     Takes tags in the order of `Labels.tags`: column 0 is O, odd columns are B, the even one after each is its I.
     """
     greedy_W: NDArray[np.intp] = slot_logits_WS.argmax(axis=1)
-    inside_W = (greedy_W > 0) & (greedy_W % 2 == 0)
     # The best tag of every word, each for itself, is the best sequence wherever it is a permitted one: nearly always.
-    before_W = np.concatenate(([0], greedy_W[:-1]))
-    if not np.any(inside_W & (before_W != greedy_W) & (before_W != greedy_W - 1)):
-        return greedy_W
-    return _viterbi(slot_logits_WS)
+    # Looked at as Python's integers: over a dozen words one NumPy call takes longer than the loop.
+    before = 0
+    for tag in greedy_W.tolist():
+        if tag and tag % 2 == 0 and before not in (tag, tag - 1):
+            return _viterbi(slot_logits_WS)
+        before = tag
+    return greedy_W
 
 
 def _viterbi(slot_logits_WS: Floats) -> NDArray[np.intp]:
-    """All tags but I-x may follow any tag, so a step needs one maximum over all tags and one per slot: O(S), not O(S^2)."""
-    W, S = slot_logits_WS.shape
-    back_WS = np.zeros((W, S), dtype=np.intp)
-    score_S = slot_logits_WS[0].astype(np.float64)
-    score_S[2::2] = -np.inf
-    begins = np.arange(1, S, 2)
-    for w in range(1, W):
-        best = int(score_S.argmax())
-        reached_S = np.full(S, score_S[best])
-        back_WS[w] = best
-        begun, continued = score_S[1::2], score_S[2::2]
-        reached_S[2::2] = np.maximum(begun, continued)
-        back_WS[w, 2::2] = np.where(begun >= continued, begins, begins + 1)
-        score_S = reached_S + slot_logits_WS[w]
-    path_W = np.zeros(W, dtype=np.intp)
-    path_W[-1] = score_S.argmax()
+    """All tags but I-x may follow any tag, so a word needs two sums, a maximum and a search: O(S), not O(S^2).
+
+    Kept are the best score of any sequence so far, and for each slot of those that end inside it and may go on with its I.
+    """
+    W = len(slot_logits_WS)
+    logits_WS = slot_logits_WS.astype(np.float64)
+    begin_WN, inside_WN = logits_WS[:, 1::2], logits_WS[:, 2::2]
+    outside = logits_WS[:, 0].tolist()
+    best, open_N = 0.0, np.full(begin_WN.shape[1], -np.inf)
+    ends, goes_on = [], []  # for each word: the best tag to end with, and for each slot whether it goes on or begins anew
+    for w in range(W):
+        begun_N, continued_N = begin_WN[w] + best, inside_WN[w] + open_N
+        goes_on.append(continued_N > begun_N)
+        open_N = np.maximum(begun_N, continued_N)
+        slot = int(open_N.argmax())
+        out, within = best + outside[w], float(open_N[slot])
+        ends.append(0 if out >= within else 2 * slot + 1 + bool(goes_on[w][slot]))
+        best = max(out, within)
+    path = [ends[-1]]
     for w in range(W - 1, 0, -1):
-        path_W[w - 1] = back_WS[w, path_W[w]]
-    return path_W
+        tag = path[-1]
+        inside = tag > 0 and tag % 2 == 0
+        slot = tag // 2 - 1
+        path.append(2 * slot + 1 + bool(goes_on[w - 1][slot]) if inside else ends[w - 1])
+    return np.array(path[::-1], dtype=np.intp)
 
 
 def decode(
@@ -174,18 +182,12 @@ def decode(
         raise ValueError(f"wanted [{I}] and [W, {S}], got {intent_logits_I.shape} and {slot_logits_WS.shape}")
     if domain_logits_C is not None and domain_logits_C.shape != (len(labels.domain_names),):
         raise ValueError(f"wanted [{len(labels.domain_names)}] domains, got {domain_logits_C.shape}")
-    probabilities_I = softmax(intent_logits_I)
-    intent = int(probabilities_I.argmax())
+    intent = int(intent_logits_I.argmax())
+    # Softmax of the highest score alone: its own exponential is 1.
+    confidence = float(1 / np.exp(intent_logits_I - intent_logits_I[intent], dtype=np.float32).sum())
     seen = min(len(words), len(slot_logits_WS))
-    slots: tuple[Slot, ...] = ()
-    if seen and S > 1:
-        slot_logits_WS = slot_logits_WS[:seen]
-        tags_W = best_tags(slot_logits_WS)
-        if tags_W.any():
-            confidences_W = softmax(slot_logits_WS)[np.arange(seen), tags_W]
-            spans = [(word.start, word.end) for word in words[:seen]]
-            slots = _apart(tags_to_slots(text, spans, [labels.tags[t] for t in tags_W], [float(c) for c in confidences_W]))
-    name, confidence = labels.intents[intent], float(probabilities_I[intent])
+    slots = _slots(text, words, slot_logits_WS[:seen], labels) if seen and S > 1 else ()
+    name = labels.intents[intent]
     if domain_logits_C is None:
         domain = labels.domains.get(name, "")
     else:
@@ -193,11 +195,37 @@ def decode(
     return Interpretation(text, name, slots, domain, confidence, locale, out_of_domain=confidence < threshold)
 
 
-def _apart(slots: Sequence[Slot]) -> tuple[Slot, ...]:
-    """Slots that overlap none before them. Words that one reading stands for ("7:30" -> "seven thirty") share its span, so two
-    slots that meet inside a reading claim the same characters: the first has them."""
+def ranked(intent_logits_I: Floats, labels: Labels, *, k: int | None = None) -> list[tuple[str, float]]:
+    """The `k` likeliest intents (all where None) with their confidences, the likeliest first; equal ones in the labels' order.
+
+    The first is the intent and the confidence that `decode` gives. Confidences of all intents add up to 1.
+    """
+    probabilities_I = softmax(intent_logits_I)
+    return [(labels.intents[i], float(probabilities_I[i])) for i in np.argsort(-intent_logits_I, kind="stable")[:k].tolist()]
+
+
+def _slots(text: str, words: Sequence[Word], slot_logits_WS: Floats, labels: Labels) -> tuple[Slot, ...]:
+    """Slots of the best tags, each as sure as its least sure word.
+
+    `tags_to_slots` on numbers: tags are permitted sequences here, and each slot is made only once it is whole. Words that one reading
+    stands for ("7:30" -> "seven thirty") share its span, so two slots that meet inside a reading claim the same characters: the first
+    has them.
+    """
+    tags_W = best_tags(slot_logits_WS).tolist()
+    tagged = [w for w, tag in enumerate(tags_W) if tag]
+    if not tagged:
+        return ()
+    found: list[tuple[int, int, int, float]] = []  # slot, start, end, confidence
+    for w, probabilities_S in zip(tagged, softmax(slot_logits_WS[tagged]), strict=True):
+        tag, word = tags_W[w], words[w]
+        sure = float(probabilities_S[tag])
+        if tag % 2:
+            found.append((tag // 2, word.start, word.end, sure))
+        else:
+            slot, start, _, before = found[-1]
+            found[-1] = slot, start, word.end, min(before, sure)
     kept: list[Slot] = []
-    for slot in slots:
-        if not kept or slot.start >= kept[-1].end:
-            kept.append(slot)
+    for slot, start, end, sure in found:
+        if not kept or start >= kept[-1].end:
+            kept.append(Slot(labels.slots[slot], text[start:end], start, end, sure))
     return tuple(kept)

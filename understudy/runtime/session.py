@@ -3,6 +3,7 @@
     nlu = Runtime.load("artifacts/student")
     nlu("wake me at six")          # Interpretation(intent="alarm_set", slots=(Slot("time", "six", 11, 14, …),), …)
     nlu.batch(["stop", "play jazz"])
+    nlu.rank("wake me at six", k=3)  # [("alarm_set", 0.97), ("alarm_query", 0.02), ("calendar_set", 0.004)]
 
 Shapes: B sequences, L positions, I intents, S slot tags, C domains.
 """
@@ -24,7 +25,7 @@ from understudy.config import Config
 from understudy.errors import ArtifactError, DataError
 from understudy.interpretation import Interpretation
 from understudy.runtime.cpu import available_cpus
-from understudy.runtime.decode import Labels, decode
+from understudy.runtime.decode import Labels, decode, ranked
 from understudy.runtime.encode import Encoded, encode, pad, token_batches
 from understudy.tokenizer import Tokenizer
 
@@ -140,6 +141,14 @@ class Runtime:
             answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
         return [answers[index] for index in range(len(texts))]
 
+    def rank(self, text: str, lang: str | None = None, *, k: int | None = 3) -> list[tuple[str, float]]:
+        """The `k` likeliest intents of `text` (all where None) with their confidences, the likeliest first.
+
+        The first is the intent that a call gives, with its confidence. Raises DataError as a call does.
+        """
+        ids_BL, mask_BL = pad([self.encode(text, lang).ids], pad_id=self.tokenizer.pad)
+        return ranked(run_session(self.session, ids_BL, mask_BL).intents_BI[0], self.labels, k=k)
+
     def encode(self, text: str, lang: str | None = None) -> Encoded:
         """The tokens the model would see for `text`, and its words with their spans."""
         s = self.settings
@@ -188,7 +197,8 @@ def start_session(model: Path | str | bytes, *, threads: int | None = 1) -> ort.
 
 def run_session(session: ort.InferenceSession, ids_BL: NDArray[np.int64], mask_BL: NDArray[np.int64]) -> Scored:
     """Logits of padded token ids and their mask, both [B, L]."""
-    return Scored(*session.run(None, dict(zip(INPUTS, (ids_BL, mask_BL), strict=True))))
+    ids, mask = INPUTS
+    return Scored(*session.run(None, {ids: ids_BL, mask: mask_BL}))
 
 
 def _read_settings(path: Path) -> RuntimeSettings:
