@@ -1,9 +1,9 @@
 """The load that `serve.py` and `soak.py` put on a server, in a process of its own: bytes made beforehand, sockets, nothing else.
 
-    python benchmarks/load.py --port 8080 --texts texts.json --clients 64 --seconds 10 [--rate 5000]
+    python benchmarks/load.py --port 8080 --texts texts.json --out result.json --clients 64 --seconds 10 [--rate 5000]
 
 Without --rate each of the clients asks again as soon as it is answered. With it requests leave by the clock, whatever became of
-those before them, on as many connections as that takes; how long a reply took counts from when its request was due. Prints JSON:
+those before them, on as many connections as that takes; how long a reply took counts from when its request was due. Writes JSON:
 how many of each status, percentiles of the replies' time, and every different answer to each text.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-MOST_CONNECTIONS = 4096
+MOST_CONNECTIONS = 1024
 
 
 def request_of(text: str, token: str | None) -> bytes:
@@ -157,6 +157,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         "statuses": {str(status): count for status, count in load.statuses.items()},
         "ms": {str(status): percentiles(seconds) for status, seconds in load.seconds.items()},
         "connections": load.open,
+        "own_cpu_us": 1e6 * time.process_time() / max(1, load.sent),
         "answers": [sorted(body.decode() for body in load.bodies.get(i, ())) for i in range(len(texts))],
     }
 
@@ -175,7 +176,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rate", type=float, help="requests per second")
     parser.add_argument("--token")
-    print(json.dumps(uvloop.run(run(parser.parse_args()))))
+    parser.add_argument("--out", type=Path, required=True, help="where the JSON is to go")
+    args = parser.parse_args()
+    args.out.write_text(json.dumps(uvloop.run(run(args))), encoding="utf-8")
 
 
 if __name__ == "__main__":

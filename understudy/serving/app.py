@@ -62,6 +62,7 @@ log = logging.getLogger(__name__)
 PAGE = Path(__file__).with_name("playground.html")
 # The page carries its own style and script and talks to nobody but this server.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+PENDING_PER_WORKER = 40  # at some milliseconds each, the last of them waits less than a fifth of a second
 
 
 class AppConfig(Config):
@@ -73,7 +74,7 @@ class AppConfig(Config):
 
     limits: Limits = Limits()
     workers: int | None = Field(default=None, gt=0)
-    batch_tokens: int = Field(default=512, gt=0)
+    batch_tokens: int = Field(default=128, gt=0)
     log_texts: bool = False
 
 
@@ -102,6 +103,7 @@ class Application:
         self.limits, self.record, self.measures = self.config.limits, record, Measures()
         self.models = Models(models, self.measures)
         workers = self.config.workers or available_cpus()
+        self.most_pending = self.limits.pending or PENDING_PER_WORKER * workers
         self.batcher = Batcher(workers=workers, budget=self.config.batch_tokens, measures=self.measures)
         self.measures.watch(pending=lambda: self.batcher.pending, waiting=lambda: self.batcher.waiting)
         self.page, self.document = PAGE.read_text(encoding="utf-8"), document(token=token is not None)
@@ -111,7 +113,7 @@ class Application:
         handlers = {HTTPException: _on_http_error, Exception: _on_bug}
         inside = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
         costly = [route.path for route in routes if "POST" in (route.methods or ())]
-        gate = Gate(inside, token=token, public=PUBLIC, costly=costly, busy=self._busy, leaving=lambda: self.leaving)
+        gate = Gate(inside, token=token, public=PUBLIC, costly=costly, busy=self.busy, leaving=lambda: self.leaving)
         self.app = Measured(gate, measures=self.measures, paths=paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,8 +142,9 @@ class Application:
         self.started = False
         self.batcher.close()
 
-    def _busy(self) -> bool:
-        return self.batcher.pending >= self.limits.pending
+    def busy(self) -> bool:
+        """Whether as many requests wait or run as may."""
+        return self.batcher.pending >= self.most_pending
 
     async def understand(self, request: Request, asked: ParseRequest, arrived: float) -> Exchange:
         """Have a request answered. Raises Refusal: 404, 422, 429, 504."""
@@ -149,7 +152,7 @@ class Application:
         check_texts(texts, self.limits)
         deadline = arrived + timeout_of(request, asked.timeout_ms, self.limits)
         name, model = self.models.choose(asked.model, langs)
-        if self._busy():  # the gate let it in, and others were faster
+        if self.busy():  # the gate let it in, and others were faster
             raise too_busy()
         try:
             found = await self.batcher.run(name, model, texts, langs, deadline=deadline)

@@ -37,8 +37,12 @@ class Measures:
         self.in_flight = Gauge("understudy_requests_in_flight", "Requests that were not replied to yet.", registry=self.registry)
         self.pending = Gauge("understudy_requests_pending", "Parse requests waiting or running.", registry=self.registry)
         self.waiting = Gauge("understudy_queue_length", "Parse requests that no worker has taken yet.", registry=self.registry)
-        # A child's lookup checks and copies its labels, at every request; there are few children.
-        self._request = lru_cache(256)(lambda path, status: (self.requests.labels(path, status), self.seconds.labels(path)))
+        # Finding a child by its labels takes longer than counting, at every request; there are few children.
+        self._counts = lru_cache(256)(lambda path, status: (self.requests.labels(path, status), self._error(status)))
+        self._seconds = lru_cache(64)(self.seconds.labels)
+
+    def _error(self, status: str) -> Counter | None:
+        return self.errors.labels(status) if status >= "400" else None
 
     def _histogram(self, name: str, what: str, label: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"understudy_{name}", what, [label], buckets=buckets, registry=self.registry)
@@ -48,13 +52,14 @@ class Measures:
         self.pending.set_function(pending)
         self.waiting.set_function(waiting)
 
-    def request(self, path: str, status: int, seconds: float) -> None:
-        """A request was replied to."""
-        count, histogram = self._request(path, str(status))
+    def request(self, path: str, status: int, seconds: float | None) -> None:
+        """A request was replied to; None for one whose time was nobody's."""
+        count, error = self._counts(path, str(status))
         count.inc()
-        histogram.observe(seconds)
-        if status >= 400:
-            self.errors.labels(str(status)).inc()
+        if error is not None:
+            error.inc()
+        if seconds is not None:
+            self._seconds(path).observe(seconds)
 
     def batch(self, model: str, seconds: float, texts: int, tokens: int) -> None:
         """A batch ran."""

@@ -23,6 +23,7 @@ from understudy.config import override, parse
 from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
 from understudy.serving.app import AppConfig, create_app
+from understudy.serving.connection import Connection
 from understudy.serving.protocol import Record
 
 __all__ = ["TOKEN", "ServeConfig", "load_models", "serve", "settings"]
@@ -86,9 +87,12 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, r
         uvicorn.Config(
             app,
             log_config=None,
+            http=Connection,
+            ws="none",
             access_log=False,
             lifespan="on",
             server_header=False,
+            proxy_headers=False,  # nothing asks where a request came from
             timeout_keep_alive=config.keep_alive_s,
             timeout_graceful_shutdown=config.drain_s,
         )

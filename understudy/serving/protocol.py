@@ -46,16 +46,16 @@ TIMEOUT_HEADER = "x-request-timeout-ms"
 class Limits(Config):
     """What one request may ask for, and how many may wait.
 
-    body_bytes: size of a request's body. body_seconds: how long its sending may take. texts: texts in one request. text_chars:
-    characters of one text. pending: requests that may wait or run at once before others are sent away with 429. timeout_ms:
-    deadline of a request that names none, and the longest it may name.
+    body_bytes: size of a request's body. body_seconds: how long its sending may take, and that of its headers. texts: texts in one
+    request. text_chars: characters of one text. pending: requests that may wait or run at once before others are sent away with
+    429; 40 for each worker where not given. timeout_ms: deadline of a request that names none, and the longest it may name.
     """
 
     body_bytes: int = Field(default=1 << 20, gt=0)
     body_seconds: float = Field(default=10, gt=0)
     texts: int = Field(default=256, gt=0)
     text_chars: int = Field(default=2000, gt=0)
-    pending: int = Field(default=128, gt=0)
+    pending: int | None = Field(default=None, gt=0)
     timeout_ms: float = Field(default=30_000, gt=0)
 
 
