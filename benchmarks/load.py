@@ -126,7 +126,8 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.rate is None:
         for _ in range(args.clients):
             connect()
-        await asyncio.sleep(args.seconds)
+        while time.perf_counter() < started + args.seconds and (args.requests is None or load.sent < args.requests):
+            await asyncio.sleep(0.01)
     else:
         made = 0
         while (now := time.perf_counter()) < started + args.seconds:
@@ -175,6 +176,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rate", type=float, help="requests per second")
+    parser.add_argument("--requests", type=int, help="end after about so many; not with --rate")
     parser.add_argument("--token")
     parser.add_argument("--out", type=Path, required=True, help="where the JSON is to go")
     args = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -159,6 +160,27 @@ def test_a_damaged_model_is_refused_and_the_old_one_goes_on(runtime_dir: Path, t
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         assert "main is not replaced" in process.stderr.read()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_stays_flat(server: Server):
+    process, url = server
+    generator = random.Random(0)
+    texts = [" ".join(generator.choices(SENTENCES, k=generator.choice((1, 1, 2, 8)))) for _ in range(100)]
+
+    def resident() -> int:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+    with httpx.Client(base_url=url) as client, ThreadPoolExecutor(4) as pool:
+
+        def ask(text: str) -> int:
+            return client.post("/v1/parse", json={"text": text}).status_code
+
+        assert set(pool.map(ask, texts * 3)) == {200}
+        before = resident()
+        assert set(pool.map(ask, texts * 9)) == {200}
+    assert resident() < 1.05 * before
 
 
 def test_a_token_comes_from_the_environment_or_a_file(runtime_dir: Path, tmp_path: Path):
