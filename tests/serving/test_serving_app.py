@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from understudy.interpretation import Interpretation
@@ -268,38 +266,3 @@ def test_a_bug_of_ours_is_a_500_that_tells_nothing(runtime: Runtime):
 def test_a_server_without_models_is_our_bug():
     with pytest.raises(ValueError, match="at least one model"):
         create_app({})
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "lang", "model", "x"]), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=150)
-@given(st.sampled_from(["/v1/parse", "/model/parse"]), json_values)
-def test_no_json_at_all_breaks_the_server(path: str, value: Any):
-    assert _fuzzed().post(path, content=json.dumps(value)).status_code < 500
-
-
-@settings(max_examples=150)
-@given(st.text(max_size=60))
-def test_no_text_breaks_the_server(text: str):
-    reply = _fuzzed().post("/v1/parse", content=json.dumps({"text": text}))
-    assert reply.status_code in (200, 422)
-
-
-_client: list[TestClient] = []
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _keep_client(client: TestClient) -> None:
-    """Hypothesis calls a test many times; what it calls stands outside."""
-    _client[:] = [client]
-
-
-def _fuzzed() -> TestClient:
-    return _client[0]
