@@ -30,7 +30,7 @@ check: setup  ## format, lint, types, the ladder of imports
 	$(BIN)/python -m pytest tests/test_ladder.py
 
 bench: setup  ## every benchmark, one after the other
-	set -e; for file in $(filter-out %/common.py %/sequences.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
+	set -e; for file in $(filter-out %/common.py %/sequences.py %/load.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
 
 docs: setup  ## execute the commands of the documentation
 	$(BIN)/python -m pytest tests/test_docs.py

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from understudy.cli_experiment import app as experiment_app
 from understudy.cli_study import app as study_app
-from understudy.errors import DataError, RecipeError, UnderstudyError
+from understudy.errors import DataError, UnderstudyError
 from understudy.progress import LogHandler
 
 if TYPE_CHECKING:
@@ -204,19 +204,15 @@ def spoken(
 @app.command()
 def serve(
     models: Annotated[list[str], typer.Option("--model", help="DIR, or NAME=DIR; may be given again.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 if not given.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, 8080 if not given; 0 takes a free one.")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, such as limits.pending=64 or watch_s=10.")] = None,
 ) -> None:
     """Serve runtimes over HTTP."""
-    from understudy.runtime.session import Runtime
-    from understudy.serving.app import serve as serve_models
+    from understudy.serving import process
 
-    named = [
-        (name, directory) if equals else (Path(name).name, name) for name, equals, directory in (m.partition("=") for m in models)
-    ]
-    if len({name for name, _ in named}) < len(named):
-        raise RecipeError("two models have the same name", got=", ".join(name for name, _ in named), wanted="--model NAME=DIR")
-    serve_models({name: Runtime.load(Path(directory)) for name, directory in named}, host=host, port=port)
+    config = process.settings(settings or [], host=host, port=port)
+    process.serve(process.load_models(models), config)
 
 
 @evaluate_app.command()

@@ -1,46 +1,52 @@
-"""A real server process on a loopback port: answers, drains on SIGTERM, refuses a port in use."""
+"""A real server process on a loopback port: answers, drains on SIGTERM, changes models, refuses a port in use."""
 
 from __future__ import annotations
 
+import os
+import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import textwrap
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from helpers_tiny import SENTENCES
+from helpers_tiny import SENTENCES, export
 
 from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
-from understudy.serving.app import serve
+from understudy.serving.process import ServeConfig, load_models, serve, settings
 
-PROGRAM = """
-import logging, sys
-logging.basicConfig(level=logging.INFO)
-from understudy.runtime.session import Runtime
-from understudy.serving.app import serve
-serve({"main": Runtime.load(sys.argv[1])}, port=0)
-"""
+Server = tuple[subprocess.Popen[str], str]
 
 
-@pytest.fixture
-def server(runtime_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(runtime_dir)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+@contextmanager
+def running(*arguments: str | Path, token: str | None = None) -> Iterator[Server]:
+    """`understudy serve` with `arguments` on a free port, and its URL."""
+    environment = {**os.environ, **({} if token is None else {"UNDERSTUDY_TOKEN": token})}
+    command = [sys.executable, "-m", "understudy", "serve", "--port", "0", *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stderr is not None
-            line = next(line for line in process.stderr if "serving main on http://127.0.0.1:" in line)
+            line = next((line for line in process.stderr if "on http://127.0.0.1:" in line), "")
             url = line.split(" on ")[-1].strip()
             _wait_until_ready(url)
             yield process, url
         finally:
             process.kill()
+
+
+@pytest.fixture
+def server(runtime_dir: Path) -> Iterator[Server]:
+    with running("--model", f"main={runtime_dir}") as started:
+        yield started
 
 
 def _wait_until_ready(url: str) -> None:
@@ -54,17 +60,30 @@ def _wait_until_ready(url: str) -> None:
     raise AssertionError("the server did not come up")
 
 
-def test_a_server_answers_and_drains(server: tuple[subprocess.Popen[str], str], runtime_dir: Path):
+def _metric(url: str, name: str) -> float:
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name)), 0.0)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within ten seconds")
+
+
+def test_a_server_answers_and_ends_well(server: Server, runtime_dir: Path):
     process, url = server
     runtime = Runtime.load(runtime_dir)
     with httpx.Client(base_url=url) as client, ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda text: client.post("/v1/parse", json={"text": text}), SENTENCES * 5))
         assert {r.status_code for r in replies} == {200}
         for text, reply in zip(SENTENCES * 5, replies, strict=True):
-            assert reply.json()["interpretations"][0]["intent"] == runtime(text).intent
+            assert reply.json()["interpretations"] == [runtime(text).to_dict()]
         assert f'path="/v1/parse",status="200"}} {5.0 * len(SENTENCES)}' in client.get("/metrics").text
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) in (0, -signal.SIGTERM)
+    assert process.wait(20) == 0
     assert process.stderr is not None
     log = process.stderr.read()
     assert "Traceback" not in log
@@ -73,8 +92,125 @@ def test_a_server_answers_and_drains(server: tuple[subprocess.Popen[str], str], 
         httpx.get(f"{url}/health")
 
 
+def test_a_server_that_is_ended_answers_what_it_accepted(runtime_dir: Path):
+    body = {"text": ["wake me up at nine am on friday"] * 256}
+    answered: list[int] = []
+
+    with running("--model", runtime_dir, "linger_s=4") as (process, url), ThreadPoolExecutor(4) as pool:
+
+        def ask(_: int) -> None:
+            """Ask until told to go: any error on the way is a lost request."""
+            with httpx.Client(base_url=url, timeout=20) as client:
+                while True:
+                    reply = client.post("/v1/parse", json=body)
+                    answered.append(reply.status_code)
+                    if reply.headers.get("connection") == "close":
+                        return
+
+        asking = [pool.submit(ask, n) for n in range(4)]
+        _until(lambda: len(answered) >= 4)
+        process.send_signal(signal.SIGTERM)
+        _until(lambda: httpx.get(f"{url}/ready").status_code == 503)
+        for asked in asking:
+            asked.result(30)
+        assert set(answered) == {200}
+        assert process.wait(20) == 0
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/health")
+
+
+def test_a_new_model_takes_over_without_a_lost_request(runtime_dir: Path, nlu_dir: Path, tmp_path: Path):
+    here = tmp_path / "model"
+    shutil.copytree(runtime_dir, here)
+    old = Runtime.load(runtime_dir).hash
+    with running("--model", f"main={here}", "watch_s=0.1") as (_, url), ThreadPoolExecutor(1) as pool:
+        replies: list[httpx.Response] = []
+        ending = threading.Event()
+
+        def ask() -> None:
+            with httpx.Client(base_url=url) as client:
+                while not ending.is_set():
+                    replies.append(client.post("/v1/parse", json={"text": "stop"}))
+
+        asking = pool.submit(ask)
+        new = Runtime.load(export(nlu_dir, here, precision="int8", check=None, weight_bits=7)).hash
+        _until(lambda: _metric(url, 'understudy_reloads_total{model="main",outcome="loaded"}') == 1)
+        asked = len(replies)
+        _until(lambda: len(replies) > asked)
+        ending.set()
+        asking.result(10)
+    assert {reply.status_code for reply in replies} == {200}
+    hashes = [reply.json()["model_hash"] for reply in replies]
+    assert set(hashes) == {old, new}
+    assert hashes == sorted(hashes, key=[old, new].index), "never back to the old one"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+def test_a_damaged_model_is_refused_and_the_old_one_goes_on(runtime_dir: Path, tmp_path: Path):
+    here = tmp_path / "model"
+    shutil.copytree(runtime_dir, here)
+    with running("--model", f"main={here}", "watch_s=0") as (process, url):
+        whole = (here / "model.onnx").read_bytes()
+        (here / "model.onnx").write_bytes(whole[:-1])
+        process.send_signal(signal.SIGHUP)
+        _until(lambda: _metric(url, 'understudy_reloads_total{model="main",outcome="refused"}') == 1)
+        assert httpx.post(f"{url}/v1/parse", json={"text": "stop"}).status_code == 200
+        (here / "model.onnx").write_bytes(whole)
+        process.send_signal(signal.SIGHUP)
+        _until(lambda: _metric(url, 'understudy_reloads_total{model="main",outcome="loaded"}') == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert "main is not replaced" in process.stderr.read()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_stays_flat(server: Server):
+    process, url = server
+    generator = random.Random(0)
+    texts = [" ".join(generator.choices(SENTENCES, k=generator.choice((1, 1, 2, 8)))) for _ in range(100)]
+
+    def resident() -> int:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+    with httpx.Client(base_url=url) as client, ThreadPoolExecutor(4) as pool:
+
+        def ask(text: str) -> int:
+            return client.post("/v1/parse", json={"text": text}).status_code
+
+        assert set(pool.map(ask, texts * 3)) == {200}
+        before = resident()
+        assert set(pool.map(ask, texts * 9)) == {200}
+    assert resident() < 1.05 * before
+
+
+def test_a_token_comes_from_the_environment_or_a_file(runtime_dir: Path, tmp_path: Path):
+    with running("--model", runtime_dir, token="s3cret") as (_, url):
+        assert httpx.post(f"{url}/v1/parse", json={"text": "stop"}).status_code == 401
+        headers = {"Authorization": "Bearer s3cret"}
+        assert httpx.post(f"{url}/v1/parse", json={"text": "stop"}, headers=headers).status_code == 200
+    (tmp_path / "token").write_text("two words\n")
+    with pytest.raises(RecipeError, match="this is no token"):
+        serve({"main": Runtime.load(runtime_dir)}, ServeConfig(token_file=str(tmp_path / "token")))
+    with pytest.raises(RecipeError, match="the token cannot be read"):
+        serve({"main": Runtime.load(runtime_dir)}, ServeConfig(token_file=str(tmp_path / "none")))
+
+
 def test_a_port_in_use_is_an_error_for_people(runtime_dir: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(RecipeError, match=f"127.0.0.1:{port}: the server cannot listen here.*in use"):
-            serve({"main": Runtime.load(runtime_dir)}, port=port)
+            serve({"main": Runtime.load(runtime_dir)}, ServeConfig(port=port))
+
+
+def test_settings_come_from_words_and_options():
+    assert settings([]).host == "127.0.0.1"
+    config = settings(["limits.pending=5", "log_texts=true", "port=1"], port=2)
+    assert (config.limits.pending, config.log_texts, config.port) == (5, True, 2)
+    with pytest.raises(RecipeError, match="Did you mean 'watch_s'"):
+        settings(["watch=1"])
+
+
+def test_two_models_of_one_name_are_an_error(runtime_dir: Path):
+    with pytest.raises(RecipeError, match="two models have the same name"):
+        load_models([str(runtime_dir), f"{runtime_dir.name}={runtime_dir}"])

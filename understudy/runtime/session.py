@@ -136,10 +136,7 @@ class Runtime:
         if len(each) != len(texts):
             raise DataError("texts and languages differ in number", got=f"{len(texts)} texts, {len(each)} languages")
         encoded = [self._encode_nth(index, text, lang) for index, (text, lang) in enumerate(zip(texts, each, strict=True))]
-        answers: dict[int, Interpretation] = {}
-        for indices in token_batches([len(e.ids) for e in encoded], budget=TOKENS_PER_BATCH):
-            answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
-        return [answers[index] for index in range(len(texts))]
+        return self.answer(encoded)
 
     def rank(self, text: str, lang: str | None = None, *, k: int | None = 3) -> list[tuple[str, float]]:
         """The `k` likeliest intents of `text` (all where None) with their confidences, the likeliest first.
@@ -153,6 +150,13 @@ class Runtime:
         """The tokens the model would see for `text`, and its words with their spans."""
         s = self.settings
         return encode(text, self.tokenizer, max_length=s.max_length, lang=lang, spoken=s.spoken, lower=s.lower)
+
+    def answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
+        """What each of `encoded`, made by `encode`, means, in their order; utterances of like length run together."""
+        answers: dict[int, Interpretation] = {}
+        for indices in token_batches([len(e.ids) for e in encoded], budget=TOKENS_PER_BATCH):
+            answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
+        return [answers[index] for index in range(len(encoded))]
 
     def _encode_nth(self, index: int, text: str, lang: str | None) -> Encoded:
         try:

@@ -1,124 +1,221 @@
-"""What goes over the wire: requests checked against limits, replies, and errors that say what to do.
+"""What goes over the wire: requests and what is checked of them, replies, and errors that say what to do.
 
-Every error has the same body: {"error": {"code": "text_too_long", "message": "…"}}. Codes are stable, messages are for people.
+Every error has the same body:
+
+    {"error": {"code": "text_too_long", "message": "…", "got": "…", "wanted": "…", "hint": "…"}}
+
+Codes are stable. The message is for people and holds the other three, each of which is null where there is nothing to say.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from understudy.config import Config
+from understudy.errors import UnderstudyError
 from understudy.interpretation import Interpretation
 
 M = TypeVar("M", bound=BaseModel)
 
-__all__ = ["Limits", "ParseRequest", "RasaRequest", "Refusal", "check_texts", "rasa_reply", "read_json", "refuse", "validated"]
+__all__ = [
+    "Exchange",
+    "Limits",
+    "ParseRequest",
+    "RasaRequest",
+    "Record",
+    "Refusal",
+    "check_texts",
+    "rasa_reply",
+    "read_body",
+    "refuse",
+    "timeout_of",
+    "validated",
+]
 
 RASA_FALLBACK = "nlu_fallback"
+TIMEOUT_HEADER = "x-request-timeout-ms"
 
 
 class Limits(Config):
-    """What one request may ask for.
+    """What one request may ask for, and how many may wait.
 
-    body_bytes: size of a request's body. texts: texts in one request. text_chars: characters of one text. pending: requests
-    that may wait or run at once before others are sent away with 429.
+    body_bytes: size of a request's body. body_seconds: how long its sending may take, and that of its headers. texts: texts in one
+    request. text_chars: characters of one text. pending: requests that may wait or run at once before others are sent away with
+    429; 40 for each worker where not given. timeout_ms: deadline of a request that names none, and the longest it may name.
     """
 
     body_bytes: int = Field(default=1 << 20, gt=0)
+    body_seconds: float = Field(default=10, gt=0)
     texts: int = Field(default=256, gt=0)
     text_chars: int = Field(default=2000, gt=0)
-    pending: int = Field(default=256, gt=0)
+    pending: int | None = Field(default=None, gt=0)
+    timeout_ms: float = Field(default=30_000, gt=0)
 
 
-class Refusal(Exception):
-    """A request that will not be answered, and why."""
+class Refusal(UnderstudyError):
+    """A request that will not be answered, and why. Its words are those of every error for users; `code` is for programs."""
 
-    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        what: str,
+        *,
+        got: object = None,
+        wanted: object = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(what, got=got, wanted=wanted, hint=hint)
+        self.status, self.code, self.headers = status, code, dict(headers or {})
 
 
 def refuse(refusal: Refusal) -> Response:
     """The reply to a refused request. ASCII only: what it quotes may hold characters that UTF-8 cannot."""
-    body = json.dumps({"error": {"code": refusal.code, "message": refusal.message}})
+    parts = {
+        key: None if value is None else str(value) for key, value in vars(refusal).items() if key in ("got", "wanted", "hint")
+    }
+    body = json.dumps({"error": {"code": refusal.code, "message": str(refusal), **parts}})
     return Response(body, refusal.status, media_type="application/json", headers=refusal.headers)
 
 
 class ParseRequest(BaseModel):
-    """Body of POST /v1/parse: one text or several, their language(s), and which model to ask."""
+    """One text or several, the language of all or of each, which model to ask, and how long the answer is of use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text: str | list[str]
-    lang: str | list[str | None] | None = None
-    model: str | None = None
+    text: str | list[str] = Field(description="One utterance, or several.")
+    lang: str | list[str | None] | None = Field(
+        default=None, description="Language or locale of all texts, such as de or de-DE, or one (or null) for each."
+    )
+    model: str | None = Field(default=None, description="A model's name; else the one named as the language is, else the first.")
+    timeout_ms: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Milliseconds after which the answer is of no use: 504."
+    )
+    request_id: str | None = Field(default=None, max_length=128, description="Comes back in the reply; made up where absent.")
 
     @property
     def texts(self) -> list[str]:
         return [self.text] if isinstance(self.text, str) else self.text
 
+    @property
+    def langs(self) -> Sequence[str | None]:
+        """A language or None for each text. Raises Refusal 422 where they differ in number."""
+        if self.lang is None or isinstance(self.lang, str):
+            return [self.lang] * len(self.texts)
+        if len(self.lang) != len(self.texts):
+            got = f"{len(self.texts)} texts, {len(self.lang)} languages"
+            raise Refusal(
+                422, "unreadable", "Texts and languages differ in number", got=got, wanted="one language, or one for each"
+            )
+        return self.lang
+
 
 class RasaRequest(BaseModel):
-    """Body of POST /model/parse; what else a Rasa client sends is of no meaning here."""
+    """Rasa's request; what else a Rasa client sends is of no meaning here."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    text: str
+    text: str = Field(description="One utterance; of an empty one the intent is null.")
     message_id: str | None = None
 
 
-async def read_json(request: Request, limits: Limits) -> Any:
-    """The JSON value in a request's body. Raises Refusal 413 for a body that is too large, 400 for one that is not JSON."""
-    too_large = Refusal(413, "body_too_large", f"The body may have at most {limits.body_bytes} bytes.")
+class Exchange(NamedTuple):
+    """A request that was answered: what was asked, which model was chosen, and what it said, one interpretation per text."""
+
+    request: ParseRequest
+    request_id: str
+    model: str
+    model_hash: str
+    interpretations: Sequence[Interpretation]
+
+
+Record = Callable[[Exchange], None]
+"""Is told every exchange before the reply is sent, on the event loop: it must not wait for anything."""
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """A request's body. Raises Refusal 413 for one that is too large, 408 for one that does not come to its end."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.body_bytes:
-        raise too_large
+        raise _too_large(limits, declared)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.body_bytes:
-            raise too_large
     try:
-        return json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Refusal(400, "not_json", f"The body must be JSON in UTF-8: {reason}.") from None
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.body_bytes:
+                    raise _too_large(limits, f"more than {limits.body_bytes}")
+    except TimeoutError:
+        wanted = f"the whole body within {limits.body_seconds:g} s"
+        close = {"Connection": "close"}
+        raise Refusal(
+            408, "body_too_slow", "The body did not come to its end", got=f"{len(body)} bytes", wanted=wanted, headers=close
+        ) from None
+    return bytes(body)
 
 
-def validated(model: type[M], value: Any) -> M:
-    """`value` as a request of type `model`. Raises Refusal 422 naming the field that is wrong."""
+def _too_large(limits: Limits, got: str) -> Refusal:
+    wanted = f"at most {limits.body_bytes} bytes"
+    return Refusal(
+        413, "body_too_large", "The body is too large", got=f"{got} bytes", wanted=wanted, hint="Send fewer texts at once"
+    )
+
+
+def validated(model: type[M], body: bytes) -> M:
+    """A request of type `model` from its JSON. Raises Refusal 400 for what is not JSON, 422 naming the field that is wrong."""
     try:
-        return model.model_validate(value)
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else "the body"
-        raise Refusal(422, "invalid_request", f"'{field}': {first['msg']}.") from None
+    if first["type"] == "json_invalid":
+        reason = str(first["ctx"]["error"])
+        raise Refusal(400, "not_json", "The body must be JSON in UTF-8", got=reason, hint='Send for example {"text": "stop"}')
+    field = str(first["loc"][0]) if first["loc"] else "the body"
+    raise Refusal(422, "invalid_request", f"'{field}' cannot be used", got=first["msg"], wanted="what /openapi.json describes")
 
 
-def check_texts(texts: list[str], limits: Limits) -> None:
-    """Raises Refusal 422 for too many texts, none, and ones that are too long or not Unicode text."""
+def check_texts(texts: Sequence[str], limits: Limits) -> None:
+    """Raises Refusal 422 for too many texts, none, and ones that are too long."""
     if not texts:
-        raise Refusal(422, "no_text", "'text' is an empty list; send at least one text.")
+        raise Refusal(422, "no_text", "There is nothing to understand", got="'text' is an empty list", wanted="at least one text")
     if len(texts) > limits.texts:
-        raise Refusal(422, "too_many_texts", f"{len(texts)} texts in one request; at most {limits.texts} are answered.")
+        got, wanted = f"{len(texts)} texts", f"at most {limits.texts}"
+        raise Refusal(422, "too_many_texts", "Too many texts in one request", got=got, wanted=wanted, hint="Send them in several")
     for index, text in enumerate(texts):
         if len(text) > limits.text_chars:
-            raise Refusal(422, "text_too_long", f"Text {index} has {len(text)} characters; at most {limits.text_chars} are read.")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise Refusal(422, "not_text", f"Text {index} holds half a surrogate pair, which is no character.") from None
+            got, wanted = f"{len(text)} characters", f"at most {limits.text_chars}"
+            raise Refusal(
+                422, "text_too_long", f"Text {index} is too long", got=got, wanted=wanted, hint="Send single utterances"
+            )
 
 
-def rasa_reply(interpretation: Interpretation, model: str) -> Response:
+def timeout_of(request: Request, asked: float | None, limits: Limits) -> float:
+    """Seconds that a request allows from its arrival, by its body or by its header. Raises Refusal 422 for a header that is no number."""
+    header = request.headers.get(TIMEOUT_HEADER)
+    if asked is None and header is not None:
+        if not (header.isascii() and header.isdecimal() and 0 < len(header) <= 9 and int(header) > 0):
+            wanted = "a whole number of milliseconds, at least 1"
+            raise Refusal(
+                422, "invalid_timeout", "The header X-Request-Timeout-Ms cannot be used", got=header[:40], wanted=wanted
+            )
+        asked = float(header)
+    return min(limits.timeout_ms, asked or limits.timeout_ms) / 1000
+
+
+def rasa_reply(interpretation: Interpretation, model: str, *, ranking: Sequence[tuple[str, float]] | None = None) -> Response:
     """An interpretation as Rasa's POST /model/parse words it. Out of domain it says what Rasa's FallbackClassifier does: the
-    intent `nlu_fallback`, with the likeliest one after it in the ranking."""
+    intent `nlu_fallback`, with the likeliest ones after it in the ranking.
+
+    ranking: intents with their confidences, likeliest first, where several are known.
+    """
     likeliest = {"name": interpretation.intent or None, "confidence": round(interpretation.confidence, 4)}
     entities = [
         {
@@ -131,9 +228,17 @@ def rasa_reply(interpretation: Interpretation, model: str) -> Response:
         }
         for slot in interpretation.slots
     ]
+    known: list[dict[str, Any]] = [likeliest] if interpretation.intent else []
+    if ranking:
+        known = [{"name": name, "confidence": round(confidence, 4)} for name, confidence in ranking]
     fallback = [{"name": RASA_FALLBACK, "confidence": 1.0}] if interpretation.out_of_domain else []
-    ranking = [*fallback, *([likeliest] if interpretation.intent else [])]
     intent = fallback[0] if fallback else likeliest
     return JSONResponse(
-        {"text": interpretation.text, "intent": intent, "entities": entities, "intent_ranking": ranking, "model_id": model}
+        {
+            "text": interpretation.text,
+            "intent": intent,
+            "entities": entities,
+            "intent_ranking": [*fallback, *known],
+            "model_id": model,
+        }
     )

@@ -1,0 +1,125 @@
+"""Batches: what waits runs together, within the budget, in order; what is late or broken is told so, alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from understudy.errors import DataError
+from understudy.interpretation import Interpretation
+from understudy.runtime.encode import Encoded
+from understudy.runtime.session import Runtime
+from understudy.serving.batching import Batcher
+from understudy.serving.measures import Measures
+from understudy.serving.protocol import Refusal
+
+FAR = 60.0
+
+
+class Held(Runtime):
+    """A runtime that waits for `go` and remembers what ran together."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime.path, runtime.session, runtime.tokenizer, runtime.labels, runtime.settings, hash=runtime.hash)
+        self.go, self.began, self.batches = threading.Event(), threading.Event(), list[list[str]]()
+
+    def answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
+        self.began.set()
+        assert self.go.wait(20)
+        self.batches.append([one.text for one in encoded])
+        if any(one.text == "poison" for one in encoded):
+            raise ZeroDivisionError("poison")
+        return super().answer(encoded)
+
+
+@pytest.fixture
+def held(runtime_dir: Path) -> Held:
+    return Held(Runtime.load(runtime_dir))
+
+
+@pytest.fixture
+def batcher() -> Iterator[Batcher]:
+    made = Batcher(workers=1, budget=20, measures=Measures())
+    yield made
+    made.close()
+
+
+async def together(batcher: Batcher, held: Held, requests: Sequence[Sequence[str]], timeout: float = FAR) -> list[object]:
+    """What becomes of requests that wait while an earlier one runs."""
+    first = asyncio.create_task(batcher.run("m", held, ["stop"], [None], deadline=time.monotonic() + FAR))
+    await asyncio.to_thread(held.began.wait, 20)
+    deadline = time.monotonic() + timeout
+    rest = [asyncio.create_task(batcher.run("m", held, texts, [None] * len(texts), deadline=deadline)) for texts in requests]
+    await asyncio.sleep(max(0.01, 2 * timeout if timeout < 1 else 0))
+    assert batcher.waiting == len(requests) if timeout == FAR else True
+    held.go.set()
+    await first
+    return await asyncio.gather(*rest, return_exceptions=True)
+
+
+def test_what_waits_runs_together_within_the_budget(batcher: Batcher, held: Held):
+    # "stop" is <s> ▁stop </s>: 3 tokens, so that 6 of them fit into 20 and the seventh waits for the next batch.
+    found = asyncio.run(together(batcher, held, [["stop"]] * 8))
+    assert [len(batch) for batch in held.batches] == [1, 6, 2]
+    assert found == [[held("stop")]] * 8
+    assert (batcher.pending, batcher.waiting) == (0, 0)
+
+
+def test_a_request_beyond_the_budget_runs_alone(batcher: Batcher, held: Held):
+    found = asyncio.run(together(batcher, held, [["stop"], ["stop"] * 9, ["hello"]]))
+    assert [len(batch) for batch in held.batches] == [1, 1, 9, 1]
+    assert [len(each) for each in found] == [1, 9, 1]  # type: ignore[arg-type]
+
+
+def test_answers_go_to_those_who_asked(batcher: Batcher, held: Held):
+    requests = [["wake me at six"], ["stop", "hello"], ["play the new album by nina simone"]]
+    assert asyncio.run(together(batcher, held, requests)) == [[held(text) for text in texts] for texts in requests]
+
+
+def test_what_is_expired_is_not_computed(batcher: Batcher, held: Held):
+    [late] = asyncio.run(together(batcher, held, [["hello"]], timeout=0.05))
+    assert isinstance(late, Refusal)
+    assert (late.status, late.code) == (504, "too_late")
+    assert held.batches == [["stop"]]
+
+
+def test_a_text_that_cannot_be_read_fails_alone(batcher: Batcher, held: Held):
+    good, bad, other = asyncio.run(together(batcher, held, [["stop"], ["hello", " "], ["hello"]]))
+    assert (good, other) == ([held("stop")], [held("hello")])
+    assert isinstance(bad, DataError)
+    assert "text 1: there is nothing to understand" in str(bad)
+
+
+def test_a_text_that_breaks_the_model_fails_alone(batcher: Batcher, held: Held):
+    good, bad, other = asyncio.run(together(batcher, held, [["stop"], ["poison"], ["hello"]]))
+    assert (good, other) == ([held("stop")], [held("hello")])
+    assert isinstance(bad, ZeroDivisionError)
+
+
+def test_models_run_each_for_itself_in_the_order_of_their_requests(batcher: Batcher, held: Held, runtime_dir: Path):
+    other = Held(Runtime.load(runtime_dir))
+    other.go.set()
+
+    async def both() -> None:
+        first = asyncio.create_task(batcher.run("a", held, ["stop"], [None], deadline=time.monotonic() + FAR))
+        await asyncio.to_thread(held.began.wait, 20)
+        rest = [
+            asyncio.create_task(batcher.run("x", model, [text], [None], deadline=time.monotonic() + FAR))
+            for model, text in ((other, "one"), (held, "two"), (other, "three"))
+        ]
+        await asyncio.sleep(0.01)
+        held.go.set()
+        await asyncio.gather(first, *rest)
+
+    asyncio.run(both())
+    assert (held.batches, other.batches) == ([["stop"], ["two"]], [["one", "three"]])
+
+
+def test_no_model_is_kept_once_it_has_answered(batcher: Batcher, held: Held):
+    asyncio.run(together(batcher, held, [["stop"]]))
+    assert not batcher._lines
