@@ -25,7 +25,7 @@ ASKS = re.findall(r"^ {4}curl (.+)$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def url(runtime_dir: Path) -> Iterator[str]:
+def url(runtime_dir: Path, experiment: Path) -> Iterator[str]:
     models = ["--model", f"old={runtime_dir}", "--model", f"new={runtime_dir}"]
     with running(*models, "--experiment", experiment, "--events", experiment.with_name("asked.db")) as (_, url):
         yield url

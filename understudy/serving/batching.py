@@ -160,8 +160,9 @@ class Batcher:
         """Run batches until nothing waits. In a worker's thread."""
         while (first := self._next(None)) is not None:
             self._run_with(first)
-            with self._lock:
-                self._active_beside -= first.beside
+            if first.beside:
+                with self._lock:
+                    self._active_beside -= 1
             del first  # an idle worker keeps no replaced model alive
 
     def _run_with(self, first: _Job) -> None:
