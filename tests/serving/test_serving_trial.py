@@ -110,13 +110,16 @@ def test_what_a_server_logged_is_what_the_analysis_says(runtime_dir: Path, other
     assert rates == [pytest.approx(100 * ended_badly[arm] / counted[arm]) for arm in ("old", "new")]
 
 
-def test_a_user_stays_with_a_model_and_others_get_the_baseline(models: dict[str, Runtime], events: Path):
+def test_a_user_stays_with_a_model_and_others_get_the_baseline(
+    models: dict[str, Runtime], events: Path, caplog: pytest.LogCaptureFixture
+):
     with TestClient(serving(models, events)) as client:
         for user, model in ((of_arm("new"), "new"), (of_arm("old"), "old"), (None, "old")):
             assert [parse(client, user=user)["model"] for _ in range(3)] == [model] * 3
         assert parse(client, user=of_arm("old"), model="new")["model"] == "new", "who names a model gets it"
         assert client.post("/model/parse", json={"text": "stop"}).json()["model_id"] == models["old"].hash
     assert Counter(rows(events, "SELECT arm FROM requests")) == {("new",): 3, ("old",): 3}, "nothing else is written down"
+    assert "not recorded" not in caplog.text, "nor tried to be"
 
 
 def test_texts_of_a_list_are_events_of_their_own(models: dict[str, Runtime], events: Path):
