@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from understudy.cli_experiment import EventsOption, ExperimentOption, trial_of
 from understudy.cli_experiment import app as experiment_app
 from understudy.cli_study import app as study_app
 from understudy.errors import DataError, UnderstudyError
@@ -206,13 +207,16 @@ def serve(
     models: Annotated[list[str], typer.Option("--model", help="DIR, or NAME=DIR; may be given again.")],
     host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 if not given.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on, 8080 if not given; 0 takes a free one.")] = None,
+    experiment: ExperimentOption = None,
+    events: EventsOption = None,
     settings: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, such as limits.pending=64 or watch_s=10.")] = None,
 ) -> None:
     """Serve runtimes over HTTP."""
     from understudy.serving import process
 
     config = process.settings(settings or [], host=host, port=port)
-    process.serve(process.load_models(models), config)
+    loaded = process.load_models(models)
+    process.serve(loaded, config, trial=trial_of(experiment, events, loaded))
 
 
 @evaluate_app.command()

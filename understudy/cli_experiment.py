@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +12,19 @@ import typer
 if TYPE_CHECKING:
     from understudy.evaluation.nlu import Parser
     from understudy.experiment.offline import Offline
+    from understudy.serving.trial import Trial
 
-__all__ = ["app"]
+__all__ = ["EventsOption", "ExperimentOption", "app", "trial_of"]
 
 app = typer.Typer(help="Experiments on users that decide a launch.", no_args_is_help=True)
 
 FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
 PartitionOption = Annotated[str, typer.Option("--partition", help="The partition of the labels.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ExperimentOption = Annotated[
+    Path | None, typer.Option("--experiment", help="Settings of an experiment that splits users between the models.")
+]
+EventsOption = Annotated[Path | None, typer.Option("--events", help="The experiment's log.")]
 
 
 @app.command()
@@ -137,3 +143,16 @@ def _parser(path: Path) -> Parser:
     from understudy.model.nlu import Predictor
 
     return Predictor.load(path)
+
+
+def trial_of(experiment: Path | None, events: Path | None, served: Collection[str]) -> Trial | None:
+    """The experiment that `understudy serve` is asked for, if it is. Raises RecipeError for half of one."""
+    if experiment is None and events is None:
+        return None
+    from understudy.errors import RecipeError
+    from understudy.experiment.log import begin
+
+    if experiment is None or events is None:
+        got = "--experiment alone" if events is None else "--events alone"
+        raise RecipeError("an experiment has settings and a log", got=got, wanted="--experiment FILE --events FILE, or neither")
+    return begin(experiment, events, served)

@@ -48,7 +48,8 @@ class Interpretation:
     """Intent, domain and slots of one utterance. Gold labels have confidence 1.
 
     out_of_domain: the model's confidence is below the threshold that it brings, so that the utterance is probably none of those
-    it was made for; intent and slots are still what it holds likeliest.
+    it was made for; intent and slots are still what it holds likeliest. ranking: the likeliest intents with their confidences, this
+    one first, where that was asked for.
     """
 
     text: str
@@ -58,9 +59,12 @@ class Interpretation:
     confidence: float = 1.0
     locale: str = ""
     out_of_domain: bool = False
+    ranking: tuple[tuple[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary: text, intent, confidence, out_of_domain, domain, slots (name, value, start, end, confidence)."""
+        """A JSON-ready dictionary: text, intent, confidence, out_of_domain, domain, slots (name, value, start, end, confidence), and,
+        where there is one, ranking (intent, confidence)."""
+        ranking = [{"intent": name, "confidence": round(confidence, 4)} for name, confidence in self.ranking]
         return {
             "text": self.text,
             "intent": self.intent,
@@ -71,6 +75,7 @@ class Interpretation:
                 {"name": s.name, "value": s.value, "start": s.start, "end": s.end, "confidence": round(s.confidence, 4)}
                 for s in self.slots
             ],
+            **({"ranking": ranking} if ranking else {}),
         }
 
     def __str__(self) -> str:

@@ -106,6 +106,16 @@ def test_texts_stand_in_the_log_where_they_were_asked_for(path: Path, keep: bool
     assert table(path, "interpretations")[0][4] == '[["time",11,14]]'
 
 
+def test_a_request_that_the_start_overtakes_is_one_from_before(path: Path) -> None:
+    log = EventLog(path, config(starts="2026-01-05T00:00:00Z"))
+    user = next(name for name in map(str, range(100)) if log.splitter.arm(name) == "new")
+    log.record("1", user, ALARM.text, "en-US", {"old": ALARM})  # as it was answered a moment ago
+    log.record("2", user, ALARM.text, "en-US", {"new": ALARM})
+    log.close()
+    assert read(path).before.tolist() == [True, False]
+    assert [row[2] for row in table(path, "interpretations")] == [1, 1]
+
+
 def test_models_in_the_shadow_are_compared(path: Path) -> None:
     log = EventLog(path, config(shadow=True))
     for request, found in (("1", ALARM), ("2", OTHER), ("3", Interpretation(ALARM.text, "greet"))):

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from understudy.interpretation import Interpretation
 from understudy.runtime.session import Runtime
 from understudy.serving.app import AppConfig, Limits, create_app
-from understudy.serving.protocol import Exchange, rasa_reply
+from understudy.serving.protocol import rasa_reply
 
 CONFIG = AppConfig(limits=Limits(body_bytes=4000, texts=4, text_chars=100))
 
@@ -56,6 +56,14 @@ def test_several_texts_in_order(client: TestClient, runtime: Runtime):
     assert [(i["text"], i["intent"]) for i in reply.json()["interpretations"]] == [(t, runtime(t).intent) for t in texts]
 
 
+def test_the_likeliest_intents_are_named_where_they_are_asked_for(client: TestClient, runtime: Runtime):
+    reply = client.post("/v1/parse", json={"text": ["wake me at six", "stop"], "ranking": 2}).json()
+    for found in reply["interpretations"]:
+        wanted = [{"intent": name, "confidence": round(sure, 4)} for name, sure in runtime.rank(found["text"], k=2)]
+        assert found["ranking"] == wanted
+        assert found["ranking"][0] == {"intent": found["intent"], "confidence": found["confidence"]}
+
+
 def test_all_scripts_come_back_as_they_went(client: TestClient):
     for text in ("明日の朝七時に起こして", "اضبط المنبه", "कल सुबह", "wake 👩‍👩‍👧 me\u0000"):
         assert client.post("/v1/parse", json={"text": text}).json()["interpretations"][0]["text"] == text
@@ -81,6 +89,9 @@ def test_all_scripts_come_back_as_they_went(client: TestClient):
         (b'{"text": "\\ud800"}', 400, "not_json", "hex escape"),
         (b'{"text": "a", "model": "third"}', 404, "unknown_model", "one of main, other"),
         (b'{"text": "a", "timeout_ms": 0}', 422, "invalid_request", "timeout_ms"),
+        (b'{"text": "a", "ranking": 0}', 422, "invalid_request", "'ranking'"),
+        (b'{"text": "a", "user": ""}', 422, "invalid_request", "'user'"),
+        (json.dumps({"text": "a", "user": "x" * 257}).encode(), 422, "invalid_request", "'user'"),
         (json.dumps({"text": "x" * 101}).encode(), 422, "text_too_long", "Got: 101 characters. Wanted: at most 100"),
         (json.dumps({"text": ["x"] * 5}).encode(), 422, "too_many_texts", "Got: 5 texts. Wanted: at most 4"),
         (json.dumps({"text": "x" * 5000}).encode(), 413, "body_too_large", "at most 4000 bytes"),
@@ -107,22 +118,24 @@ def test_rasas_form(client: TestClient, runtime: Runtime):
     found = runtime(text)
     reply = client.post("/model/parse", json={"text": text, "message_id": "b2831e73"}).json()
     intent = {"name": found.intent, "confidence": round(found.confidence, 4)}
-    assert (reply["text"], reply["intent"], reply["intent_ranking"]) == (text, intent, [intent])
+    ranked = [{"name": name, "confidence": round(confidence, 4)} for name, confidence in runtime.rank(text, k=10)]
+    assert (reply["text"], reply["intent"], reply["intent_ranking"]) == (text, intent, ranked)
+    assert (len(ranked), ranked[0]) == (4, intent)
     assert [(e["entity"], e["value"], e["start"], e["end"]) for e in reply["entities"]] == [
         (s.name, s.value, s.start, s.end) for s in found.slots
     ]
 
 
 def test_out_of_domain_is_rasas_fallback():
-    said = Interpretation("sing me to the moon", "play", confidence=0.25, out_of_domain=True)
+    said = Interpretation("sing me to the moon", "play", confidence=0.25, out_of_domain=True, ranking=(("play", 0.25),))
     reply = json.loads(rasa_reply(said, "m").body)
     fallback = {"name": "nlu_fallback", "confidence": 1.0}
     assert (reply["intent"], reply["intent_ranking"]) == (fallback, [fallback, {"name": "play", "confidence": 0.25}])
 
 
 def test_rasas_ranking_where_several_intents_are_known():
-    said = Interpretation("sing", "play", confidence=0.5)
-    reply = json.loads(rasa_reply(said, "m", ranking=[("play", 0.5), ("greet", 0.25)]).body)
+    said = Interpretation("sing", "play", confidence=0.5, ranking=(("play", 0.5), ("greet", 0.25)))
+    reply = json.loads(rasa_reply(said, "m").body)
     assert reply["intent_ranking"] == [{"name": "play", "confidence": 0.5}, {"name": "greet", "confidence": 0.25}]
 
 
@@ -199,22 +212,6 @@ def test_a_token_is_asked_for_everywhere_but_of_probes(runtime: Runtime):
             assert client.post("/v1/parse", json={"text": "stop"}, headers={"Authorization": header}).status_code == 200
 
 
-def test_exchanges_are_recorded_and_a_broken_record_harms_nobody(runtime: Runtime, caplog: pytest.LogCaptureFixture):
-    kept: list[Exchange] = []
-
-    def record(exchange: Exchange) -> None:
-        kept.append(exchange)
-        raise OSError("disk full")
-
-    with TestClient(create_app({"main": runtime}, record=record)) as client:
-        reply = client.post("/v1/parse", json={"text": ["stop", "hello"], "lang": "en"}).json()
-    [exchange] = kept
-    assert (exchange.request.texts, exchange.request.lang) == (["stop", "hello"], "en")
-    assert (exchange.request_id, exchange.model, exchange.model_hash) == (reply["request_id"], "main", runtime.hash)
-    assert [i.to_dict() for i in exchange.interpretations] == reply["interpretations"]
-    assert "disk full" in caplog.text
-
-
 @pytest.mark.parametrize("asked_for", [False, True])
 def test_texts_are_logged_only_when_asked_for(runtime: Runtime, caplog: pytest.LogCaptureFixture, asked_for: bool):
     caplog.set_level("DEBUG", logger="understudy")
@@ -252,7 +249,7 @@ def test_the_page_needs_nothing_from_elsewhere(client: TestClient):
 
 def test_a_bug_of_ours_is_a_500_that_tells_nothing(runtime: Runtime):
     class Broken(Runtime):
-        def answer(self, *_: object) -> Any:  # type: ignore[override]
+        def answer(self, *_: object, **__: object) -> Any:  # type: ignore[override]
             raise ZeroDivisionError("secret")
 
     broken = Broken(runtime.path, runtime.session, runtime.tokenizer, runtime.labels, runtime.settings, hash="")

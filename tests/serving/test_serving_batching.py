@@ -28,13 +28,13 @@ class Held(Runtime):
         super().__init__(runtime.path, runtime.session, runtime.tokenizer, runtime.labels, runtime.settings, hash=runtime.hash)
         self.go, self.began, self.batches = threading.Event(), threading.Event(), list[list[str]]()
 
-    def answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
+    def answer(self, encoded: Sequence[Encoded], *, ks: Sequence[int] | None = None) -> list[Interpretation]:
         self.began.set()
         assert self.go.wait(20)
         self.batches.append([one.text for one in encoded])
         if any(one.text == "poison" for one in encoded):
             raise ZeroDivisionError("poison")
-        return super().answer(encoded)
+        return super().answer(encoded, ks=ks)
 
 
 @pytest.fixture
@@ -118,6 +118,50 @@ def test_models_run_each_for_itself_in_the_order_of_their_requests(batcher: Batc
 
     asyncio.run(both())
     assert (held.batches, other.batches) == ([["stop"], ["two"]], [["one", "three"]])
+
+
+def test_each_request_gets_as_many_of_the_likeliest_intents_as_it_asks_for(batcher: Batcher, held: Held):
+    async def ranked() -> list[list[Interpretation]]:
+        held.go.set()
+        asked = [batcher.run("m", held, ["hello"], [None], deadline=time.monotonic() + FAR, k=k) for k in (0, 2, 3)]
+        return await asyncio.gather(*asked)
+
+    found = [one[0].ranking for one in asyncio.run(ranked())]
+    assert found == [(), tuple(held.rank("hello", k=2)), tuple(held.rank("hello", k=3))]
+
+
+def test_what_runs_beside_comes_after_every_request(batcher: Batcher, held: Held):
+    async def both() -> None:
+        def ask(text: str, *, beside: bool) -> asyncio.Task[list[Interpretation]]:
+            return asyncio.create_task(batcher.run("m", held, [text], [None], deadline=time.monotonic() + FAR, beside=beside))
+
+        first = ask("stop", beside=False)
+        await asyncio.to_thread(held.began.wait, 20)
+        rest = [ask("one", beside=True), ask("two", beside=False), ask("three", beside=True), ask("four", beside=False)]
+        await asyncio.sleep(0.01)
+        assert (batcher.pending, batcher.waiting, batcher.waiting_beside) == (3, 2, 2)
+        held.go.set()
+        await asyncio.gather(first, *rest)
+
+    asyncio.run(both())
+    assert held.batches == [["stop"], ["two", "four"], ["one", "three"]]
+
+
+def test_one_worker_is_free_of_what_runs_beside(held: Held, runtime_dir: Path):
+    batcher, other = Batcher(workers=2, budget=1, measures=Measures()), Runtime.load(runtime_dir)
+
+    async def answered() -> list[Interpretation]:
+        deadline = time.monotonic() + FAR
+        beside = [asyncio.create_task(batcher.run("m", held, [t], [None], deadline=deadline, beside=True)) for t in "abc"]
+        await asyncio.to_thread(held.began.wait, 20)
+        found = await batcher.run("m", other, ["stop"], [None], deadline=deadline)
+        assert batcher.waiting_beside == 2
+        held.go.set()
+        await asyncio.gather(*beside)
+        return found
+
+    assert asyncio.run(answered()) == [other("stop")]
+    batcher.close()
 
 
 def test_no_model_is_kept_once_it_has_answered(batcher: Batcher, held: Held):

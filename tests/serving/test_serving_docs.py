@@ -25,15 +25,24 @@ ASKS = re.findall(r"^ {4}curl (.+)$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def url(runtime_dir: Path) -> Iterator[str]:
-    with running("--model", runtime_dir) as (_, url):
+def url(runtime_dir: Path, experiment: Path) -> Iterator[str]:
+    models = ["--model", f"old={runtime_dir}", "--model", f"new={runtime_dir}"]
+    with running(*models, "--experiment", experiment, "--events", experiment.with_name("asked.db")) as (_, url):
         yield url
 
 
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "experiment.toml"
+    path.write_text('name = "page"\nsalt = "a secret"\n[arms]\nold = 0.9\nnew = 0.1\n')
+    return path
+
+
 @pytest.mark.parametrize("command", SERVES)
-def test_every_server_of_the_page_starts(command: str, runtime_dir: Path):
+def test_every_server_of_the_page_starts(command: str, runtime_dir: Path, experiment: Path):
+    files = {"experiment.toml": experiment, "events.db": experiment.with_name("events.db")}
     words = [word.replace("artifacts/tiny/runtime", str(runtime_dir)) for word in shlex.split(command)]
-    with running(*words) as (_, url):
+    with running(*(files.get(word, word) for word in words)) as (_, url):
         assert httpx.get(f"{url}/ready").status_code == 200
 
 

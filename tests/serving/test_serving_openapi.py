@@ -13,6 +13,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from starlette.testclient import TestClient
 
+from understudy.experiment.config import ExperimentConfig
+from understudy.experiment.log import EventLog
 from understudy.runtime.session import Runtime
 from understudy.serving.app import AppConfig, Limits, create_app
 from understudy.serving.openapi import PUBLIC, document
@@ -21,9 +23,11 @@ LIMITS = Limits(body_bytes=4000, texts=4, text_chars=100)
 
 
 @pytest.fixture(scope="module")
-def app(runtime_dir: Path) -> Any:
+def app(runtime_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     runtime = Runtime.load(runtime_dir)
-    return create_app({"main": runtime, "de": runtime}, AppConfig(limits=LIMITS))
+    experiment = ExperimentConfig(name="may", salt="a secret", arms={"main": 1, "de": 1})
+    trial = EventLog(tmp_path_factory.mktemp("openapi") / "events.db", experiment)
+    return create_app({"main": runtime, "de": runtime}, AppConfig(limits=LIMITS), trial=trial)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def client(app: Any) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
-@pytest.mark.parametrize("path", ["/v1/parse", "/model/parse"])
+@pytest.mark.parametrize("path", ["/v1/parse", "/model/parse", "/v1/feedback"])
 def test_every_reply_to_anything_is_as_the_document_says(client: TestClient, path: str, mode: schemathesis.GenerationMode):
     operation = schemathesis.openapi.from_dict(document(token=False))[path]["POST"]
 
@@ -60,10 +64,17 @@ def test_the_document_names_every_path(app: Any):
 
 def test_replies_are_as_described(client: TestClient):
     described = document(token=False)
-    for path, body in (("/v1/parse", {"text": ["stop", "wake me at six"]}), ("/model/parse", {"text": ""}), ("/v1/models", None)):
+    asked = (
+        ("/v1/parse", {"text": ["stop", "wake me at six"]}),
+        ("/v1/parse", {"text": "stop", "user": "ann", "ranking": 3}),
+        ("/v1/feedback", {"request_id": ["1/0", "1/1"], "dissatisfied": [True, False]}),
+        ("/model/parse", {"text": ""}),
+        ("/v1/models", None),
+    )
+    for path, body in asked:
         reply = client.get(path) if body is None else client.post(path, json=body)
         [operation] = described["paths"][path].values()
-        wanted = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        wanted = operation["responses"][str(reply.status_code)]["content"]["application/json"]["schema"]
         jsonschema_rs.validate({**wanted, "components": described["components"]}, reply.json())
 
 

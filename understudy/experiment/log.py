@@ -20,19 +20,19 @@ import logging
 import sqlite3
 import threading
 import time as clock
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from understudy.corpus.sampling import normal
-from understudy.errors import DataError
-from understudy.experiment.config import ExperimentConfig
+from understudy.errors import DataError, RecipeError, nearest
+from understudy.experiment.config import ExperimentConfig, load
 from understudy.experiment.splitter import Splitter, keyed
 from understudy.interpretation import Interpretation
 from understudy.serving.trial import Route
 
-__all__ = ["SCHEMA", "Event", "EventLog", "append", "create", "describe", "outcome_events", "request_events"]
+__all__ = ["SCHEMA", "Event", "EventLog", "append", "begin", "create", "describe", "outcome_events", "request_events"]
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,11 @@ def request_events(
     arm, hashed = splitter.arm(user), keyed(config.salt, "user", user).hex()
     # A text of punctuation alone has no letters to be known by.
     utterance = keyed(config.salt, "utterance", f"{locale}\n{normal(text) or text}").hex()
-    answering = splitter.route(user, time).model
+    before, answering = config.is_before(time), splitter.route(user, time).model
+    if config.starts is not None and answering not in found:  # the start came between the question and the answer
+        before, answering = True, config.baseline
     yield "assignments", (hashed, arm, time)
-    row = (request, time, hashed, arm, int(config.is_before(time)), locale, utterance, _text(text) if config.keep_text else None)
+    row = (request, time, hashed, arm, int(before), locale, utterance, _text(text) if config.keep_text else None)
     yield "requests", row
     for model, i in found.items():
         slots = json.dumps([[s.name, s.start, s.end] for s in i.slots], ensure_ascii=False, separators=(",", ":"))
@@ -149,7 +151,7 @@ class EventLog:
         self._thread = threading.Thread(target=self._flush_on, args=(flush_s,), name="event-log", daemon=True)
         self._thread.start()
 
-    def route(self, user: str) -> Route:
+    def route(self, user: str | None) -> Route:
         return self.splitter.route(user, clock.time())
 
     def record(self, request: str, user: str, text: str, locale: str, found: Mapping[str, Interpretation]) -> None:
@@ -193,3 +195,17 @@ class EventLog:
     def _flush_on(self, flush_s: float) -> None:
         while not self._closed.wait(flush_s):
             self.flush()
+
+
+def begin(experiment: Path, events: Path, served: Collection[str]) -> EventLog:
+    """The experiment of a settings file at work, on models that are served under these names.
+
+    Raises RecipeError where the settings cannot be used or an arm is not served, before a log is made; DataError as `create` does.
+    """
+    config = load(experiment)
+    for arm in config.arms:
+        if arm not in served:
+            hint = nearest(arm, served) or f"Serve it with --model {arm}=DIR"
+            wanted = f"one of {', '.join(served)}"
+            raise RecipeError("an arm of the experiment is not served", where=experiment, got=arm, wanted=wanted, hint=hint)
+    return EventLog(events, config)

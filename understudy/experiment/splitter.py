@@ -46,10 +46,10 @@ class Splitter:
         at = self.point(user)
         return next((arm for arm, bound in self._bounds if at < bound), self._bounds[-1][0])
 
-    def route(self, user: str, time: float) -> Route:
-        """Which model answers `user` at `time` (seconds of the epoch), and which run beside it."""
+    def route(self, user: str | None, time: float) -> Route:
+        """Which model answers `user`, or nobody known, at `time` (seconds of the epoch), and which run beside it."""
         config = self.config
-        if config.is_before(time):
+        if user is None or config.is_before(time):
             return Route(config.baseline)
         if config.shadow:
             return Route(config.baseline, config.candidates)

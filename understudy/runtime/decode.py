@@ -163,6 +163,7 @@ def decode(
     domain_logits_C: Floats | None = None,
     threshold: float = 0.0,
     locale: str = "",
+    k: int = 0,
 ) -> Interpretation:
     """The Interpretation of `text` that a model's scores stand for.
 
@@ -176,6 +177,7 @@ def decode(
         domain_logits_C: [C] scores of the domains; without them the domain is the one that `labels` gives the intent.
         threshold: confidence of the intent under which the utterance is called out of domain.
         locale: written into the result.
+        k: how many of the likeliest intents the result is to name in its ranking.
     """
     I, S = len(labels.intents), len(labels.tags)
     if intent_logits_I.shape != (I,) or slot_logits_WS.ndim != 2 or slot_logits_WS.shape[1] != S:
@@ -192,7 +194,8 @@ def decode(
         domain = labels.domains.get(name, "")
     else:
         domain = labels.domain_names[int(domain_logits_C.argmax())]
-    return Interpretation(text, name, slots, domain, confidence, locale, out_of_domain=confidence < threshold)
+    ranking = tuple(ranked(intent_logits_I, labels, k=k)) if k else ()
+    return Interpretation(text, name, slots, domain, confidence, locale, confidence < threshold, ranking)
 
 
 def ranked(intent_logits_I: Floats, labels: Labels, *, k: int | None = None) -> list[tuple[str, float]]:

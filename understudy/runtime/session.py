@@ -25,7 +25,7 @@ from understudy.config import Config
 from understudy.errors import ArtifactError, DataError
 from understudy.interpretation import Interpretation
 from understudy.runtime.cpu import available_cpus
-from understudy.runtime.decode import Labels, decode, ranked
+from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import Encoded, encode, pad, token_batches
 from understudy.tokenizer import Tokenizer
 
@@ -121,7 +121,7 @@ class Runtime:
         Raises DataError where the text holds no word or no formatter knows the language.
         """
         encoded = self.encode(text, lang)
-        return self._answer([encoded])[0]
+        return self._answer([encoded], [0])[0]
 
     def batch(self, texts: Sequence[str], langs: Sequence[str | None] | str | None = None) -> list[Interpretation]:
         """What each of `texts` means, in their order; utterances of like length run together.
@@ -143,19 +143,24 @@ class Runtime:
 
         The first is the intent that a call gives, with its confidence. Raises DataError as a call does.
         """
-        ids_BL, mask_BL = pad([self.encode(text, lang).ids], pad_id=self.tokenizer.pad)
-        return ranked(run_session(self.session, ids_BL, mask_BL).intents_BI[0], self.labels, k=k)
+        [found] = self._answer([self.encode(text, lang)], [len(self.labels.intents) if k is None else k])
+        return list(found.ranking)
 
     def encode(self, text: str, lang: str | None = None) -> Encoded:
         """The tokens the model would see for `text`, and its words with their spans."""
         s = self.settings
         return encode(text, self.tokenizer, max_length=s.max_length, lang=lang, spoken=s.spoken, lower=s.lower)
 
-    def answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
-        """What each of `encoded`, made by `encode`, means, in their order; utterances of like length run together."""
+    def answer(self, encoded: Sequence[Encoded], *, ks: Sequence[int] | None = None) -> list[Interpretation]:
+        """What each of `encoded`, made by `encode`, means, in their order; utterances of like length run together.
+
+        ks: how many of the likeliest intents each is to bring in its `ranking`; none where not given.
+        """
+        each = [0] * len(encoded) if ks is None else ks
         answers: dict[int, Interpretation] = {}
         for indices in token_batches([len(e.ids) for e in encoded], budget=TOKENS_PER_BATCH):
-            answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
+            found = self._answer([encoded[i] for i in indices], [each[i] for i in indices])
+            answers.update(zip(indices, found, strict=True))
         return [answers[index] for index in range(len(encoded))]
 
     def _encode_nth(self, index: int, text: str, lang: str | None) -> Encoded:
@@ -164,13 +169,13 @@ class Runtime:
         except DataError as error:
             raise DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint) from None
 
-    def _answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:
+    def _answer(self, encoded: Sequence[Encoded], ks: Sequence[int]) -> list[Interpretation]:
         ids_BL, mask_BL = pad([e.ids for e in encoded], pad_id=self.tokenizer.pad)
         intents_BI, slots_BLS, domains_BC = run_session(self.session, ids_BL, mask_BL)
         domains: Sequence[NDArray[np.float32] | None] = [None] * len(encoded) if domains_BC is None else list(domains_BC)
         return [
-            decode(e.text, e.words, i_I, s_LS[e.first], self.labels, domain_logits_C=d_C, threshold=self.settings.threshold)
-            for e, i_I, s_LS, d_C in zip(encoded, intents_BI, slots_BLS, domains, strict=True)
+            decode(e.text, e.words, i_I, s_LS[e.first], self.labels, domain_logits_C=d_C, threshold=self.settings.threshold, k=k)
+            for e, i_I, s_LS, d_C, k in zip(encoded, intents_BI, slots_BLS, domains, ks, strict=True)
         ]
 
 

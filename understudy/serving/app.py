@@ -2,6 +2,7 @@
 
     POST /v1/parse      {"text": "wake me at six"} or {"text": ["…", "…"], "lang": "en", "model": "name"}
     POST /model/parse   Rasa's request and reply
+    POST /v1/feedback   how requests ended, where an experiment runs
     GET  /v1/models     what is served          GET /metrics       for Prometheus
     GET  /health        the process lives       GET /ready         it takes requests
     GET  /              a page to try it on     GET /openapi.json  all this for programs
@@ -15,10 +16,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
@@ -35,16 +36,17 @@ from understudy.interpretation import Interpretation
 from understudy.runtime.cpu import available_cpus
 from understudy.runtime.session import Runtime
 from understudy.serving.batching import Batcher
+from understudy.serving.conduct import Conductor
 from understudy.serving.gate import Gate, too_busy
 from understudy.serving.measures import Measured, Measures
 from understudy.serving.models import Models
 from understudy.serving.openapi import PUBLIC, document
 from understudy.serving.protocol import (
-    Exchange,
+    RASA_RANKING,
+    FeedbackRequest,
     Limits,
     ParseRequest,
     RasaRequest,
-    Record,
     Refusal,
     check_texts,
     rasa_reply,
@@ -53,6 +55,7 @@ from understudy.serving.protocol import (
     timeout_of,
     validated,
 )
+from understudy.serving.trial import Trial
 from understudy.text.spoken import LANGUAGES
 
 __all__ = ["AppConfig", "Application", "Limits", "create_app"]
@@ -62,6 +65,7 @@ log = logging.getLogger(__name__)
 PAGE = Path(__file__).with_name("playground.html")
 # The page carries its own style and script and talks to nobody but this server.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+COSTLY = ("/v1/parse", "/model/parse")  # shut while busy; feedback is not: what is known of busy hours would be lost
 PENDING_PER_WORKER = 40  # at some milliseconds each, the last of them waits less than a fifth of a second
 
 
@@ -78,6 +82,15 @@ class AppConfig(Config):
     log_texts: bool = False
 
 
+class Answer(NamedTuple):
+    """Which model a request went to, and what it said, one interpretation per text."""
+
+    request_id: str
+    model: str
+    model_hash: str
+    interpretations: Sequence[Interpretation]
+
+
 class Application:
     """The ASGI application that serves `models`; the first is asked where a request leads to no other.
 
@@ -85,7 +98,8 @@ class Application:
         models: by the name that requests use.
         config: settings.
         token: what requests must bring; None asks for none.
-        record: is told every exchange: the request, the model that was chosen, and what it said.
+        trial: an experiment, which chooses the model of requests that name none, and is told what came of them; it is closed at
+            the end.
 
     `leaving` is set once the server is to go: it says that it is not ready, and goes on answering. Raises ValueError where
     there is no model.
@@ -97,23 +111,23 @@ class Application:
         config: AppConfig | None = None,
         *,
         token: str | None = None,
-        record: Record | None = None,
+        trial: Trial | None = None,
     ) -> None:
         self.config = config or AppConfig()
-        self.limits, self.record, self.measures = self.config.limits, record, Measures()
+        self.limits, self.measures = self.config.limits, Measures()
         self.models = Models(models, self.measures)
         workers = self.config.workers or available_cpus()
         self.most_pending = self.limits.pending or PENDING_PER_WORKER * workers
         self.batcher = Batcher(workers=workers, budget=self.config.batch_tokens, measures=self.measures)
         self.measures.watch(pending=lambda: self.batcher.pending, waiting=lambda: self.batcher.waiting)
+        self.conductor = self._conductor(trial) if trial is not None else None
         self.page, self.document = PAGE.read_text(encoding="utf-8"), document(token=token is not None)
         self.started, self.leaving = False, False
         routes = self._routes()
         paths = [route.path for route in routes]
         handlers = {HTTPException: _on_http_error, Exception: _on_bug}
         inside = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
-        costly = [route.path for route in routes if "POST" in (route.methods or ())]
-        gate = Gate(inside, token=token, public=PUBLIC, costly=costly, busy=self.busy, leaving=lambda: self.leaving)
+        gate = Gate(inside, token=token, public=PUBLIC, costly=COSTLY, busy=self.busy, leaving=lambda: self.leaving)
         self.app = Measured(gate, measures=self.measures, paths=paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,6 +141,7 @@ class Application:
         return [
             Route("/v1/parse", _answered(self.parse), methods=["POST"]),
             Route("/model/parse", _answered(self.rasa), methods=["POST"]),
+            Route("/v1/feedback", _answered(self.feedback), methods=["POST"]),
             Route("/v1/models", self.list_models),
             Route("/health", self.health),
             Route("/ready", self.readiness),
@@ -140,41 +155,44 @@ class Application:
         self.started = True
         yield
         self.started = False
+        if self.conductor is not None:
+            await self.conductor.close()
         self.batcher.close()
 
     def busy(self) -> bool:
         """Whether as many requests wait or run as may."""
         return self.batcher.pending >= self.most_pending
 
-    async def understand(self, request: Request, asked: ParseRequest, arrived: float) -> Exchange:
+    def _conductor(self, trial: Trial) -> Conductor:
+        def full() -> bool:
+            """As many models may wait in the shadow as requests may wait."""
+            return self.busy() or self.batcher.waiting_beside >= self.most_pending
+
+        timeout_s = self.limits.timeout_ms / 1000
+        return Conductor(trial, self.models, self.batcher, self.measures, full=full, timeout_s=timeout_s)
+
+    async def understand(self, request: Request, asked: ParseRequest, arrived: float) -> Answer:
         """Have a request answered. Raises Refusal: 404, 422, 429, 504."""
         texts, langs = asked.texts, asked.langs
         check_texts(texts, self.limits)
         deadline = arrived + timeout_of(request, asked.timeout_ms, self.limits)
-        name, model = self.models.choose(asked.model, langs)
+        route = self.conductor.route(asked) if self.conductor is not None else None
+        name, model = self.models.choose(asked.model if route is None else route.model, langs)
         if self.busy():  # the gate let it in, and others were faster
             raise too_busy()
         try:
-            found = await self.batcher.run(name, model, texts, langs, deadline=deadline)
+            found = await self.batcher.run(name, model, texts, langs, deadline=deadline, k=asked.ranking or 0)
         except DataError as error:
             where = f"{error.where}: " if error.where is not None else ""
             raise Refusal(
                 422, "unreadable", f"{where}{error.what}", got=error.got, wanted=error.wanted, hint=error.hint
             ) from None
-        exchange = Exchange(asked, asked.request_id or uuid.uuid4().hex, name, model.hash, found)
-        self._tell(exchange)
-        return exchange
-
-    def _tell(self, exchange: Exchange) -> None:
+        request_id = asked.request_id or uuid.uuid4().hex
         if self.config.log_texts:
-            log.info(
-                "%s %s: %s", exchange.model, exchange.request_id, " | ".join(f"{i.text!r} {i}" for i in exchange.interpretations)
-            )
-        if self.record is not None:
-            try:
-                self.record(exchange)
-            except Exception:  # who asked has nothing to do with who keeps the record
-                log.exception("an exchange was not recorded")
+            log.info("%s %s: %s", name, request_id, " | ".join(f"{i.text!r} {i}" for i in found))
+        if self.conductor is not None and route is not None:
+            self.conductor.answered(asked, route, request_id, found)
+        return Answer(request_id, name, model.hash, found)
 
     async def parse(self, request: Request) -> Response:
         arrived = time.monotonic()
@@ -191,8 +209,16 @@ class Application:
         if not asked.text.strip():
             _, model = self.models.choose(None, [None])
             return rasa_reply(Interpretation(asked.text, "", confidence=0.0), model.hash)
-        done = await self.understand(request, ParseRequest(text=asked.text), arrived)
+        done = await self.understand(request, ParseRequest(text=asked.text, ranking=RASA_RANKING), arrived)
         return rasa_reply(done.interpretations[0], done.model_hash)
+
+    async def feedback(self, request: Request) -> Response:
+        if self.conductor is None:
+            hint = "Start the server with --experiment FILE --events FILE"
+            raise Refusal(404, "no_experiment", "No experiment runs here that feedback would be for", hint=hint)
+        outcomes = validated(FeedbackRequest, await read_body(request, self.limits)).outcomes(self.limits)
+        self.conductor.feedback(outcomes)
+        return JSONResponse({"accepted": len(outcomes)}, 202)
 
     async def list_models(self, request: Request) -> Response:
         return JSONResponse({"models": [_describe(name, model) for name, model in self.models.items()]})
@@ -220,10 +246,10 @@ def create_app(
     config: AppConfig | None = None,
     *,
     token: str | None = None,
-    record: Record | None = None,
+    trial: Trial | None = None,
 ) -> Application:
     """The ASGI application that serves `models`: see `Application`."""
-    return Application(models, config, token=token, record=record)
+    return Application(models, config, token=token, trial=trial)
 
 
 def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

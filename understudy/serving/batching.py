@@ -5,6 +5,9 @@ the same model until the budget is full; an idle server therefore answers at onc
 load. ONNX Runtime lets go of the interpreter while it computes, so there are as many workers as processors.
 
 Jobs hold the model they were given, so that a model that was replaced still answers what it accepted.
+
+What runs beside (a model in the shadow, whose answer nobody waits for) stands in lines of its own. A worker takes from them
+only while no request waits, and one worker, where there are several, never does: it is free for the request that comes next.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from understudy.serving.protocol import Refusal
 __all__ = ["Batcher"]
 
 Outcome = list[Interpretation] | Exception
+Line = tuple[bool, Runtime]  # whether its jobs run beside, and the model
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +43,8 @@ class _Job:
     langs: Sequence[str | None]
     deadline: float
     future: asyncio.Future[list[Interpretation]]
+    k: int = 0
+    beside: bool = False
     arrived: float = field(default_factory=time.monotonic)
     encoded: list[Encoded] = field(default_factory=list)
 
@@ -46,9 +52,13 @@ class _Job:
     def tokens(self) -> int:
         return sum(len(one.ids) for one in self.encoded)
 
+    @property
+    def line(self) -> Line:
+        return self.beside, self.model
+
 
 class Batcher:
-    """Worker threads and the lines before them. `pending` counts the requests that wait or run.
+    """Worker threads and the lines before them. `pending` counts the requests that wait or run, without what runs beside.
 
     Args:
         workers: threads that run models.
@@ -60,18 +70,35 @@ class Batcher:
         self._workers, self._budget, self._measures = workers, budget, measures
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="understudy")
         self._lock = threading.Lock()
-        self._lines: dict[Runtime, deque[_Job]] = {}
-        self._active = 0
+        self._lines: dict[Line, deque[_Job]] = {}
+        self._active = 0  # workers that run jobs, and of them those with jobs beside
+        self._active_beside, self._most_beside = 0, max(1, workers - 1)
         self.pending = 0
 
     @property
     def waiting(self) -> int:
         """Requests that no worker has taken yet."""
+        return self._waiting(beside=False)
+
+    @property
+    def waiting_beside(self) -> int:
+        """Jobs beside that no worker has taken yet."""
+        return self._waiting(beside=True)
+
+    def _waiting(self, *, beside: bool) -> int:
         with self._lock:
-            return sum(map(len, self._lines.values()))
+            return sum(len(jobs) for line, jobs in self._lines.items() if line[0] == beside)
 
     async def run(
-        self, name: str, model: Runtime, texts: Sequence[str], langs: Sequence[str | None], *, deadline: float
+        self,
+        name: str,
+        model: Runtime,
+        texts: Sequence[str],
+        langs: Sequence[str | None],
+        *,
+        deadline: float,
+        k: int = 0,
+        beside: bool = False,
     ) -> list[Interpretation]:
         """What `texts` mean to `model`.
 
@@ -81,19 +108,21 @@ class Batcher:
             texts: utterances of one request.
             langs: language or None for each.
             deadline: on time.monotonic's clock; what is not begun by then is not computed.
+            k: how many of the likeliest intents each interpretation is to bring.
+            beside: nobody waits for it: every request comes first.
 
         Raises DataError for a text that cannot be read, Refusal 504 past the deadline.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(name, model, texts, langs, deadline, loop.create_future())
+        job = _Job(name, model, texts, langs, deadline, loop.create_future(), k, beside)
         timer = loop.call_later(max(0.0, deadline - job.arrived), _expire, job)
-        self.pending += 1
+        self.pending += not beside
         try:
             self._line_up(job)
             return await job.future
         finally:
             timer.cancel()
-            self.pending -= 1
+            self.pending -= not beside
 
     def close(self) -> None:
         """Wait for what runs and end the threads."""
@@ -101,33 +130,39 @@ class Batcher:
 
     def _line_up(self, job: _Job, *, again: bool = False) -> None:
         with self._lock:
-            line = self._lines.setdefault(job.model, deque())
+            jobs = self._lines.setdefault(job.line, deque())
             if again:
-                line.appendleft(job)
+                jobs.appendleft(job)
             else:
-                line.append(job)
+                jobs.append(job)
             wake = self._active < self._workers
             self._active += wake
         if wake:
             self._pool.submit(self._work)
 
-    def _next(self, model: Runtime | None) -> _Job | None:
-        """The job that came first, of `model` if one is given. A worker that hears None of any model is at its end."""
+    def _next(self, line: Line | None) -> _Job | None:
+        """The job that came first, of `line` if one is given. A worker that hears None of any line is at its end."""
         with self._lock:
-            if model is None:
-                model = min(self._lines, key=lambda m: self._lines[m][0].arrived, default=None)
-                self._active -= model is None
-            if model is None or model not in self._lines:
+            if line is None:
+                full = self._active_beside >= self._most_beside
+                open_ = [one for one in self._lines if not (one[0] and full)]
+                line = min(open_, key=lambda one: (one[0], self._lines[one][0].arrived), default=None)
+                self._active -= line is None
+                self._active_beside += line is not None and line[0]
+            if line is None or line not in self._lines:
                 return None
-            job = self._lines[model].popleft()
-            if not self._lines[model]:
-                del self._lines[model]  # nothing may keep a replaced model
+            job = self._lines[line].popleft()
+            if not self._lines[line]:
+                del self._lines[line]  # nothing may keep a replaced model
             return job
 
     def _work(self) -> None:
         """Run batches until nothing waits. In a worker's thread."""
         while (first := self._next(None)) is not None:
             self._run_with(first)
+            if first.beside:
+                with self._lock:
+                    self._active_beside -= 1
             del first  # an idle worker keeps no replaced model alive
 
     def _run_with(self, first: _Job) -> None:
@@ -144,7 +179,7 @@ class Batcher:
                 tokens += job.tokens
             else:
                 done.append((job, failed))
-            job = self._next(first.model) if tokens < self._budget else None
+            job = self._next(first.line) if tokens < self._budget else None
         if batch:
             done += zip(batch, self._answer(first.model, batch, tokens), strict=True)
         first.future.get_loop().call_soon_threadsafe(_settle_all, done)
@@ -154,7 +189,7 @@ class Batcher:
         encoded = [one for job in batch for one in job.encoded]
         outcomes: list[Outcome]
         try:
-            found = iter(model.answer(encoded))
+            found = iter(model.answer(encoded, ks=[job.k for job in batch for _ in job.encoded]))
             outcomes = [[next(found) for _ in job.encoded] for job in batch]
         except Exception as error:  # what one text does to a model must not befall those beside it
             outcomes = [error] if len(batch) == 1 else [self._answer(model, [job], job.tokens)[0] for job in batch]

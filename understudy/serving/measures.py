@@ -37,6 +37,11 @@ class Measures:
         self.in_flight = Gauge("understudy_requests_in_flight", "Requests that were not replied to yet.", registry=self.registry)
         self.pending = Gauge("understudy_requests_pending", "Parse requests waiting or running.", registry=self.registry)
         self.waiting = Gauge("understudy_queue_length", "Parse requests that no worker has taken yet.", registry=self.registry)
+        self.trial = Counter(
+            "understudy_experiment_events_total", "What was told to the experiment's log, and what was not.", ["event"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.lost = Gauge("understudy_experiment_lost_events", "Events that the log could not hold.", registry=self.registry)
         # Finding a child by its labels takes longer than counting, at every request; there are few children.
         self._counts = lru_cache(256)(lambda path, status: (self.requests.labels(path, status), self._error(status)))
         self._seconds = lru_cache(64)(self.seconds.labels)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from understudy import __version__
-from understudy.serving.protocol import TIMEOUT_HEADER, ParseRequest, RasaRequest
+from understudy.serving.protocol import TIMEOUT_HEADER, FeedbackRequest, ParseRequest, RasaRequest
 
 __all__ = ["PUBLIC", "document"]
 
@@ -30,6 +30,13 @@ class Slot(_Reply):
     confidence: float
 
 
+class Ranked(_Reply):
+    """An intent and how sure the model is of it."""
+
+    intent: str
+    confidence: float
+
+
 class Understood(_Reply):
     """What one utterance means."""
 
@@ -39,6 +46,7 @@ class Understood(_Reply):
     out_of_domain: bool
     domain: str
     slots: list[Slot]
+    ranking: list[Ranked] = Field(default=[], description="The likeliest intents, where the request asks for them.")
 
 
 class ParseReply(_Reply):
@@ -48,6 +56,12 @@ class ParseReply(_Reply):
     model: str
     model_hash: str
     interpretations: list[Understood]
+
+
+class FeedbackReply(_Reply):
+    """How many words on requests go into the log."""
+
+    accepted: int
 
 
 class RasaIntent(_Reply):
@@ -112,7 +126,7 @@ class ErrorReply(_Reply):
 WHY = {
     "400": "The body is not JSON.",
     "401": "The token is missing or wrong.",
-    "404": "There is no such model.",
+    "404": "There is no such model, or no experiment.",
     "408": "The body did not come to its end in time.",
     "413": "The body is too large.",
     "422": "The request cannot be answered as it stands.",
@@ -121,6 +135,7 @@ WHY = {
     "504": "The deadline passed.",
 }
 _POST = ("400", "401", "404", "408", "413", "422", "429", "504")
+_TOLD = ("400", "401", "404", "408", "413", "422")
 _HEADER = {
     "name": TIMEOUT_HEADER.title(),
     "in": "header",
@@ -135,11 +150,13 @@ class _Path(NamedTuple):
     asked: type[BaseModel] | None
     replied: type[BaseModel] | str
     refused: tuple[str, ...]
+    status: str = "200"
 
 
 _PATHS = [
     _Path("/v1/parse", "Intent and slots of one text or several", ParseRequest, ParseReply, _POST),
     _Path("/model/parse", "The same in Rasa's words", RasaRequest, RasaReply, _POST),
+    _Path("/v1/feedback", "How requests ended, for the experiment", FeedbackRequest, FeedbackReply, _TOLD, "202"),
     _Path("/v1/models", "What is served", None, ModelsReply, ("401",)),
     _Path("/health", "The process lives", None, HealthReply, ()),
     _Path("/ready", "It takes requests", None, ReadyReply, ()),
@@ -179,9 +196,10 @@ def _operation(path: _Path) -> dict[str, Any]:
     else:
         said = _json("What was asked for.", path.replied)
     refused = {status: _json(WHY[status], ErrorReply) for status in path.refused}
-    operation: dict[str, Any] = {"summary": path.summary, "responses": {"200": said, **refused}}
+    operation: dict[str, Any] = {"summary": path.summary, "responses": {path.status: said, **refused}}
     if path.asked is not None:
-        operation["parameters"] = [_HEADER]
+        if "504" in path.refused:
+            operation["parameters"] = [_HEADER]
         operation["requestBody"] = {"required": True, **_json(None, path.asked)}
     return operation
 

@@ -24,7 +24,7 @@ from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
 from understudy.serving.app import AppConfig, create_app
 from understudy.serving.connection import Connection
-from understudy.serving.protocol import Record
+from understudy.serving.trial import Trial
 
 __all__ = ["TOKEN", "ServeConfig", "load_models", "serve", "settings"]
 
@@ -68,18 +68,18 @@ def load_models(named: Sequence[str]) -> dict[str, Runtime]:
     return {name: Runtime.load(Path(path)) for name, path in parts}
 
 
-def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, record: Record | None = None) -> None:
+def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, trial: Trial | None = None) -> None:
     """Serve until SIGTERM or SIGINT; requests already taken are answered first.
 
     Args:
         models: by the name that requests use; the first is the default.
         config: settings.
-        record: as in `app.Application`.
+        trial: as in `app.Application`.
 
     Raises RecipeError where the address cannot be listened on or the token cannot be read.
     """
     config = config or ServeConfig()
-    app = create_app(models, config, token=_token(config.token_file), record=record)
+    app = create_app(models, config, token=_token(config.token_file), trial=trial)
     listener = _listen(config.host, config.port)
     shown = f"[{config.host}]" if ":" in config.host else config.host
     log.info("serving %s on http://%s:%d", ", ".join(models), shown, listener.getsockname()[1])

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -25,11 +25,11 @@ from understudy.interpretation import Interpretation
 M = TypeVar("M", bound=BaseModel)
 
 __all__ = [
-    "Exchange",
+    "RASA_RANKING",
+    "FeedbackRequest",
     "Limits",
     "ParseRequest",
     "RasaRequest",
-    "Record",
     "Refusal",
     "check_texts",
     "rasa_reply",
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 RASA_FALLBACK = "nlu_fallback"
+RASA_RANKING = 10  # intents that Rasa's classifiers rank where they are not told otherwise
 TIMEOUT_HEADER = "x-request-timeout-ms"
 
 
@@ -95,7 +96,14 @@ class ParseRequest(BaseModel):
     lang: str | list[str | None] | None = Field(
         default=None, description="Language or locale of all texts, such as de or de-DE, or one (or null) for each."
     )
-    model: str | None = Field(default=None, description="A model's name; else the one named as the language is, else the first.")
+    model: str | None = Field(
+        default=None,
+        description="A model's name; else the experiment's choice, if one runs; else the one named as the language is, else the first.",
+    )
+    user: str | None = Field(
+        default=None, min_length=1, max_length=256, description="Who asks, for an experiment: the same user gets the same model."
+    )
+    ranking: int | None = Field(default=None, ge=1, le=1000, description="How many of the likeliest intents to name, best first.")
     timeout_ms: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="Milliseconds after which the answer is of no use: 504."
     )
@@ -127,18 +135,32 @@ class RasaRequest(BaseModel):
     message_id: str | None = None
 
 
-class Exchange(NamedTuple):
-    """A request that was answered: what was asked, which model was chosen, and what it said, one interpretation per text."""
-
-    request: ParseRequest
-    request_id: str
-    model: str
-    model_hash: str
-    interpretations: Sequence[Interpretation]
+# An id as a request to parse may give it, and the place of one of its texts.
+_RequestId = Annotated[str, Field(min_length=1, max_length=160)]
 
 
-Record = Callable[[Exchange], None]
-"""Is told every exchange before the reply is sent, on the event loop: it must not wait for anything."""
+class FeedbackRequest(BaseModel):
+    """How one request ended, or several: badly or not, all alike or each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request_id: _RequestId | list[_RequestId] = Field(
+        description="Of a reply; of the third text of a list it is the reply's with /2 behind it."
+    )
+    dissatisfied: StrictBool | list[StrictBool] = Field(description="Whether it ended badly, for all or for each.")
+
+    def outcomes(self, limits: Limits) -> Sequence[tuple[str, bool]]:
+        """Requests and whether they ended badly. Raises Refusal 422 for none, too many, and words that differ in number."""
+        ids = [self.request_id] if isinstance(self.request_id, str) else self.request_id
+        said = [self.dissatisfied] * len(ids) if isinstance(self.dissatisfied, bool) else self.dissatisfied
+        if not ids or len(ids) > limits.texts:
+            got, wanted = f"{len(ids)} requests", f"1 to {limits.texts}"
+            raise Refusal(422, "wrong_number", "Feedback is on some requests at once", got=got, wanted=wanted)
+        if len(ids) != len(said):
+            got = f"{len(ids)} requests, {len(said)} words"
+            wanted = "one word in 'dissatisfied' for all, or one for each"
+            raise Refusal(422, "unreadable", "Requests and words on them differ in number", got=got, wanted=wanted)
+        return list(zip(ids, said, strict=True))
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
@@ -210,12 +232,9 @@ def timeout_of(request: Request, asked: float | None, limits: Limits) -> float:
     return min(limits.timeout_ms, asked or limits.timeout_ms) / 1000
 
 
-def rasa_reply(interpretation: Interpretation, model: str, *, ranking: Sequence[tuple[str, float]] | None = None) -> Response:
+def rasa_reply(interpretation: Interpretation, model: str) -> Response:
     """An interpretation as Rasa's POST /model/parse words it. Out of domain it says what Rasa's FallbackClassifier does: the
-    intent `nlu_fallback`, with the likeliest ones after it in the ranking.
-
-    ranking: intents with their confidences, likeliest first, where several are known.
-    """
+    intent `nlu_fallback`, with the likeliest ones after it in the ranking."""
     likeliest = {"name": interpretation.intent or None, "confidence": round(interpretation.confidence, 4)}
     entities = [
         {
@@ -228,9 +247,7 @@ def rasa_reply(interpretation: Interpretation, model: str, *, ranking: Sequence[
         }
         for slot in interpretation.slots
     ]
-    known: list[dict[str, Any]] = [likeliest] if interpretation.intent else []
-    if ranking:
-        known = [{"name": name, "confidence": round(confidence, 4)} for name, confidence in ranking]
+    known: list[dict[str, Any]] = [{"name": name, "confidence": round(c, 4)} for name, c in interpretation.ranking]
     fallback = [{"name": RASA_FALLBACK, "confidence": 1.0}] if interpretation.out_of_domain else []
     intent = fallback[0] if fallback else likeliest
     return JSONResponse(

@@ -18,10 +18,14 @@ class Route(NamedTuple):
 
 
 class Trial(Protocol):
-    """An experiment, as a server sees it. No method waits for a disk; all may be called from several threads."""
+    """An experiment, as a server sees it. No method but the last waits for a disk; all may be called from several threads."""
 
-    def route(self, user: str) -> Route:
-        """Which models this user's request goes to."""
+    @property
+    def dropped(self) -> int:
+        """Events that are lost, because more waited for the disk than may."""
+
+    def route(self, user: str | None) -> Route:
+        """Which models this user's request goes to; nobody's (None) goes to the baseline alone."""
 
     def record(self, request: str, user: str, text: str, locale: str, found: Mapping[str, Interpretation]) -> None:
         """Write down what the models of the route made of a request; `request` is an id that is never used again."""
