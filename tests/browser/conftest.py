@@ -44,7 +44,9 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     """The playground; a script that fails in it fails the test."""
     with browser.new_context() as context:
         page, failed = context.new_page(), []
-        page.on("pageerror", lambda error: failed.append(error))  # playwright marks its listeners, and a method of a list cannot be marked
+        page.on(
+            "pageerror", lambda error: failed.append(error)
+        )  # playwright marks its listeners, and a method of a list cannot be marked
         page.goto(url)
         page.wait_for_selector("#model option", state="attached")
         yield page

@@ -1,7 +1,7 @@
 """Pictures of the playground for the documentation: docs/images/playground-*.png.
 
-    understudy serve --model student=DIR --model twin=DIR
-    python tests/browser/screenshots.py http://127.0.0.1:8080
+understudy serve --model student=DIR --model twin=DIR
+python tests/browser/screenshots.py http://127.0.0.1:8080
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ class Shot(NamedTuple):
 
 
 SHOTS = (
-    Shot("light", "wake me up at six on friday and play jazz", lang="en"),
-    Shot("compare", "what will the weather be like in berlin tomorrow", 1040, "en", "twin", "dark"),
-    Shot("phone", "أيقظني في السادسة صباح يوم الجمعة", 360, "ar"),
+    Shot("light", "book me a taxi to the airport at nine", lang="en"),
+    Shot("compare", "tell me about the concert in lyon on saturday", 1040, "en", "twin", "dark"),
+    Shot("phone", "شغل موسيقى الجاز في المطبخ", 360, "ar"),
 )
 
 
 def take(browser: Browser, url: str, shot: Shot) -> Path:
     """Write a picture of the page at `url`; its path."""
     view = {"width": shot.width, "height": 400}
-    with browser.new_context(viewport=view, device_scale_factor=1.5, color_scheme=shot.scheme, reduced_motion="reduce") as context:
+    with browser.new_context(
+        viewport=view, device_scale_factor=1.5, color_scheme=shot.scheme, reduced_motion="reduce"
+    ) as context:
         page = context.new_page()
         page.goto(url)
         page.wait_for_selector("#model option", state="attached")
