@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from test_serving_process import running
+from helpers_server import running
 
 from understudy.serving.app import AppConfig
 from understudy.serving.measures import Measures
