@@ -49,7 +49,7 @@ class Interpretation:
 
     out_of_domain: the model's confidence is below the threshold that it brings, so that the utterance is probably none of those
     it was made for; intent and slots are still what it holds likeliest. ranking: the likeliest intents with their confidences, this
-    one first, where that was asked for.
+    one first, where that was asked for. spoken: the spoken form that the model read, where it turned `text` into another.
     """
 
     text: str
@@ -60,10 +60,11 @@ class Interpretation:
     locale: str = ""
     out_of_domain: bool = False
     ranking: tuple[tuple[str, float], ...] = ()
+    spoken: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary: text, intent, confidence, out_of_domain, domain, slots (name, value, start, end, confidence), and,
-        where there is one, ranking (intent, confidence)."""
+        where there are any, ranking (intent, confidence) and spoken."""
         ranking = [{"intent": name, "confidence": round(confidence, 4)} for name, confidence in self.ranking]
         return {
             "text": self.text,
@@ -76,6 +77,7 @@ class Interpretation:
                 for s in self.slots
             ],
             **({"ranking": ranking} if ranking else {}),
+            **({"spoken": self.spoken} if self.spoken else {}),
         }
 
     def __str__(self) -> str:

@@ -28,9 +28,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def strict_dir(tokenizer_dir: Path) -> Path:
-    """Another random model, for which everything is out of domain."""
+    """Another random model, for which everything is out of domain, and which reads spoken form."""
     folder = tokenizer_dir.parent
-    return export(write_nlu(folder / "strict-nlu", tokenizer_dir, seed=1, threshold=1.0), folder / "strict", precision="fp32")
+    nlu = write_nlu(folder / "strict-nlu", tokenizer_dir, seed=1, threshold=1.0, spoken=True)
+    return export(nlu, folder / "strict", precision="fp32")
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,16 @@ def test_out_of_domain_is_said(page: Page):
     assert page.inner_text(".badge") == "out of domain"
 
 
+def test_the_spoken_form_is_shown_where_the_model_read_another(page: Page):
+    page.select_option("#model", "strict")
+    page.select_option("#lang", "en")
+    parse(page, "wake me at 7:30")
+    assert "spoken: wake me at seven thirty" in page.inner_text("article")
+    parse(page, "wake me at six")
+    page.wait_for_function("document.querySelector('.text').textContent.includes('six')")
+    assert "spoken:" not in page.inner_text("article")
+
+
 def test_two_models_stand_side_by_side_with_their_differences(page: Page, main: Runtime, strict: Runtime):
     one, two = main(TEXT), strict(TEXT)
     page.select_option("#other", "strict")

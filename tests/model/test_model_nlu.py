@@ -209,6 +209,7 @@ def test_typed_text_is_heard_in_its_spoken_form(tmp_path: Path, fifty_pieces: Pa
     save_nlu(model, LABELS, tmp_path / "spoken", fifty_pieces, spoken=True, max_length=16)
     found = Predictor.load(tmp_path / "spoken").batch(["wake me at 7:30", "Play jazz"], ["en-US", "en"])
     assert [(i.intent, i.slots[0].name, i.slots[0].value) for i in found] == [("wake", "time", "7:30"), ("play", "genre", "jazz")]
+    assert [i.spoken for i in found] == ["wake me at seven thirty", "play jazz"]
 
 
 def test_parsing_leaves_a_model_in_training_mode_as_it_was(folder: Path) -> None:

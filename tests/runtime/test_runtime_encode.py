@@ -42,6 +42,8 @@ def test_spoken_form_keeps_spans_of_the_given_text(tokenizer: Tokenizer):
     found = encode(text, tokenizer, max_length=24, lang="en-US", spoken=True)
     assert [w.text for w in found.words] == ["wake", "me", "at", "seven", "thirty"]
     assert {text[w.start : w.end] for w in found.words[3:]} == {"7:30"}
+    assert found.spoken == "wake me at seven thirty"
+    assert encode("wake me at six", tokenizer, max_length=24, lang="en", spoken=True).spoken == ""
 
 
 def test_without_a_language_text_stays_as_typed(tokenizer: Tokenizer):

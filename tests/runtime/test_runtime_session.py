@@ -83,6 +83,8 @@ def test_typed_text_is_read_in_spoken_form(tokenizer_dir: Path, tmp_path: Path):
     typed, said = runtime("Wake me at 9 AM", "en-US"), runtime("wake me at nine a. m.", "en")
     assert (typed.intent, typed.confidence) == (said.intent, said.confidence)
     assert typed.text == "Wake me at 9 AM"
+    assert (typed.spoken, said.spoken) == ("wake me at nine a. m.", "")
+    assert "spoken" not in said.to_dict()
     assert all(a.end <= b.start for a, b in itertools.pairwise(typed.slots))  # "nine", "a." and "m." share one span
     assert all(s.value == typed.text[s.start : s.end] for s in typed.slots)
 

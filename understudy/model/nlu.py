@@ -220,6 +220,15 @@ class Predictor:
         domains = [None] * len(encoded) if domains_BC is None else list(domains_BC.float().cpu().numpy())
         threshold = self.settings.threshold
         return [
-            decode(e.text, e.words, i_I, s_TS.numpy()[e.first], self.labels, domain_logits_C=d_C, threshold=threshold)
+            decode(
+                e.text,
+                e.words,
+                i_I,
+                s_TS.numpy()[e.first],
+                self.labels,
+                domain_logits_C=d_C,
+                threshold=threshold,
+                spoken=e.spoken,
+            )
             for e, i_I, s_TS, d_C in zip(encoded, intents, slots, domains, strict=True)
         ]

@@ -164,6 +164,7 @@ def decode(
     threshold: float = 0.0,
     locale: str = "",
     k: int = 0,
+    spoken: str = "",
 ) -> Interpretation:
     """The Interpretation of `text` that a model's scores stand for.
 
@@ -178,6 +179,7 @@ def decode(
         threshold: confidence of the intent under which the utterance is called out of domain.
         locale: written into the result.
         k: how many of the likeliest intents the result is to name in its ranking.
+        spoken: form of the text that the model saw; written into the result.
     """
     I, S = len(labels.intents), len(labels.tags)
     if intent_logits_I.shape != (I,) or slot_logits_WS.ndim != 2 or slot_logits_WS.shape[1] != S:
@@ -195,7 +197,7 @@ def decode(
     else:
         domain = labels.domain_names[int(domain_logits_C.argmax())]
     ranking = tuple(ranked(intent_logits_I, labels, k=k)) if k else ()
-    return Interpretation(text, name, slots, domain, confidence, locale, confidence < threshold, ranking)
+    return Interpretation(text, name, slots, domain, confidence, locale, confidence < threshold, ranking, spoken)
 
 
 def ranked(intent_logits_I: Floats, labels: Labels, *, k: int | None = None) -> list[tuple[str, float]]:

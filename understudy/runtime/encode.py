@@ -27,13 +27,15 @@ class Encoded:
     """An utterance as a model sees it.
 
     `words` have spans in `text`; `ids` are the tokens with their <s> and </s>; `first[w]` is the index in `ids` of word w's
-    first piece. Words that the maximum length cut off have no entry in `first`.
+    first piece. Words that the maximum length cut off have no entry in `first`. `spoken` is the spoken form that the words are of,
+    where it is another than `text`.
     """
 
     text: str
     words: list[Word]
     ids: list[int]
     first: list[int]
+    spoken: str = ""
 
 
 def encode(
@@ -59,21 +61,24 @@ def encode(
     Raises:
         DataError: the text holds no word, or `spoken` is set and no formatter knows `lang`.
     """
-    found = _spoken_words(text, lang) if spoken and lang else []
+    found, form = _spoken(text, lang) if spoken and lang else ([], "")
     found = found or words(text)  # punctuation alone has no spoken form, yet a caller who sends it wants an answer
     if not found:
         raise DataError("there is nothing to understand", got=repr(text[:40]), wanted="text with at least one word")
     forms = [word.text.lower() for word in found] if lower else [word.text for word in found]
     encoding = tokenizer.encode(forms, max_length=max_length)
-    return Encoded(text, found, encoding.ids, encoding.first)
+    return Encoded(text, found, encoding.ids, encoding.first, form)
 
 
-def _spoken_words(text: str, lang: str) -> list[Word]:
-    """The words of the spoken form, with their spans in `text`."""
+def _spoken(text: str, lang: str) -> tuple[list[Word], str]:
+    """The words of the spoken form, with their spans in `text`, and the form itself where it is another."""
     formatter = _formatter(lang.replace("_", "-").partition("-")[0].lower())
+    form = formatter(text)
     # What was said rather than typed is in spoken form already: seeing that takes a quarter of the time of aligning it. Texts with
     # full stops are aligned, for the initials of one reading ("a. m.") share its span.
-    return words(text) if "." not in text and formatter(text) == text else formatter.align(text)
+    if form == text:
+        return (formatter.align(text) if "." in text else words(text)), ""
+    return formatter.align(text), form
 
 
 @cache

@@ -174,7 +174,17 @@ class Runtime:
         intents_BI, slots_BLS, domains_BC = run_session(self.session, ids_BL, mask_BL)
         domains: Sequence[NDArray[np.float32] | None] = [None] * len(encoded) if domains_BC is None else list(domains_BC)
         return [
-            decode(e.text, e.words, i_I, s_LS[e.first], self.labels, domain_logits_C=d_C, threshold=self.settings.threshold, k=k)
+            decode(
+                e.text,
+                e.words,
+                i_I,
+                s_LS[e.first],
+                self.labels,
+                domain_logits_C=d_C,
+                threshold=self.settings.threshold,
+                k=k,
+                spoken=e.spoken,
+            )
             for e, i_I, s_LS, d_C, k in zip(encoded, intents_BI, slots_BLS, domains, ks, strict=True)
         ]
 

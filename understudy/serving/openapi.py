@@ -47,6 +47,7 @@ class Understood(_Reply):
     domain: str
     slots: list[Slot]
     ranking: list[Ranked] = Field(default=[], description="The likeliest intents, where the request asks for them.")
+    spoken: str = Field(default="", description="The spoken form that the model read, where it turned the text into another.")
 
 
 class ParseReply(_Reply):
