@@ -31,11 +31,12 @@ from understudy.model.encoder import MaskedLM
 from understudy.model.presets import shape
 from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, Source, batches, one_epoch
 from understudy.training.listen import Listener, Windows, write_down
-from understudy.training.loop import Step, steps
+from understudy.training.loop import steps
 from understudy.training.machine import Machine
 from understudy.training.masking import Masking
 from understudy.training.objectives import Distillation, MaskedLanguageModelling, Objective
 from understudy.training.optim import OptimConfig, build
+from understudy.training.outcome import Step
 from understudy.training.parallel import ParallelConfig
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.tally import evaluate

@@ -38,11 +38,12 @@ from torch.profiler import ProfilerActivity, profile
 from understudy.model.encoder import EncoderConfig, MaskedLM, initialise
 from understudy.model.presets import shape
 from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, batches
-from understudy.training.loop import Step, steps
+from understudy.training.loop import steps
 from understudy.training.machine import Machine
 from understudy.training.masking import Masking
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
+from understudy.training.outcome import Step
 from understudy.training.parallel import ParallelConfig
 from understudy.training.precision import default_device
 from understudy.training.schedule import ScheduleConfig

@@ -25,8 +25,8 @@ from understudy.training.batches import MaskedSequences, Pieces
 from understudy.training.distill import DistillConfig
 from understudy.training.journal import Journal
 from understudy.training.listen import ListenConfig, Windows
-from understudy.training.loop import Step
 from understudy.training.masking import Masking
+from understudy.training.outcome import Step
 from understudy.training.teachings import Heard, Parts, TaughtSequences, Teachings
 
 FAST: dict[str, Any] = {"data": "shards", "tokenizer": "tok", "batch_tokens": 128, "precision": "fp32", "compile": False}

@@ -20,7 +20,7 @@ from understudy.training import distill, finetune, pretrain
 from understudy.training.distill import DistillConfig
 from understudy.training.finetune import FinetuneConfig
 from understudy.training.journal import CLOCK, Journal, figures
-from understudy.training.loop import Step
+from understudy.training.outcome import Step
 from understudy.training.pretrain import PretrainConfig
 from understudy.training.sinks import Sink, Tool, Watch, each
 

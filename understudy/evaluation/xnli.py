@@ -29,12 +29,13 @@ from understudy.text.spoken import LANGUAGES, Formatter
 from understudy.tokenizer import Tokenizer
 from understudy.training.batches import batches, onto
 from understudy.training.journal import copy_log
-from understudy.training.loop import Outcome, train
+from understudy.training.loop import train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
 from understudy.training.masking import Ints
 from understudy.training.milestones import at_checkpoint
 from understudy.training.optim import OptimConfig, build
+from understudy.training.outcome import Outcome
 from understudy.training.pairs import MARKS, PairBatch, PairSequences, Relation, confusion, number, prepared
 from understudy.training.parallel import ParallelConfig
 from understudy.training.precision import Compile, Precision

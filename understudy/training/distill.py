@@ -14,7 +14,7 @@ from understudy.errors import ArtifactError, RecipeError
 from understudy.model.encoder import MaskedLM
 from understudy.model.folder import is_foreign
 from understudy.model.foreign import Teacher, load_foreign
-from understudy.training.loop import Convergence, Outcome, train
+from understudy.training.loop import Convergence, train
 from understudy.training.machine import Machine
 from understudy.training.masked import (
     Corpus,
@@ -29,6 +29,7 @@ from understudy.training.measured import summary, validator
 from understudy.training.milestones import Milestones, at_checkpoint
 from understudy.training.objectives import Distillation
 from understudy.training.optim import OptimConfig, build
+from understudy.training.outcome import Outcome
 from understudy.training.parallel import Fill, in_parts, whole_state
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig

@@ -27,12 +27,13 @@ from understudy.training.calibration import calibration, fold
 from understudy.training.finetune_config import FinetuneConfig, optimizer, scales
 from understudy.training.journal import copy_log
 from understudy.training.labelled import budgeted, class_weights, following, hold_out, in_locales, number
-from understudy.training.loop import Outcome, train
+from understudy.training.loop import train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
 from understudy.training.milestones import at_checkpoint
 from understudy.training.noise import noisy
 from understudy.training.optim import build
+from understudy.training.outcome import Outcome
 from understudy.training.parallel import whole_state
 from understudy.training.ranks import ranks
 from understudy.training.sinks import Watch

@@ -7,15 +7,13 @@ import math
 import resource
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from understudy.training.outcome import Step
 from understudy.training.ranks import ranks
 from understudy.training.sinks import Sink, Watch, each
-
-if TYPE_CHECKING:
-    from understudy.training.loop import Step
 
 __all__ = ["Journal", "copy_log", "figures"]
 

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from understudy.training.machine import Machine
 from understudy.training.milestones import Milestones
 from understudy.training.objectives import Objective, sum_counts
 from understudy.training.optim import set_lr
+from understudy.training.outcome import Outcome, Step
 from understudy.training.parallel import whole
 from understudy.training.precision import LossScale
 from understudy.training.ranks import ranks, total
@@ -34,30 +35,11 @@ from understudy.training.schedule import Schedule
 from understudy.training.sinks import Watch
 from understudy.training.tally import Autocast, Metrics, Tally, everywhere
 
-__all__ = ["Convergence", "Outcome", "Step", "steps", "train"]
+__all__ = ["Convergence", "steps", "train"]
 
 log = logging.getLogger(__name__)
 B = TypeVar("B", bound=Batch)
 RECENT = 100  # updates over which a reported loss is averaged
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One update over all ranks. loss: what was minimised; parts: mean of each part, and of the masked-LM loss by language.
-
-    seconds: from asking for the batch to the update. flops: what the model needed, see `Objective.flops`. skipped: fp16 overflowed, and weights are as before. examples: sequences.
-    """
-
-    number: int
-    loss: float
-    parts: dict[str, float]
-    tokens: int
-    grad_norm: float
-    lr: float
-    seconds: float
-    flops: float = 0.0
-    skipped: bool = False
-    examples: int = 0
 
 
 def steps(
@@ -139,26 +121,6 @@ class Convergence:
         for loss in losses:
             best, since = (loss, 0) if loss < best * (1 - self.tolerance) else (best, since + 1)
         return since >= self.patience
-
-
-@dataclass
-class Outcome:
-    """What a run came to: counts over all of it, however often it was resumed. `recent` are the last losses, `kept` the encoders kept
-    on the way (see `Milestones`)."""
-
-    steps: int = 0
-    tokens: int = 0
-    examples: int = 0
-    seconds: float = 0.0
-    recent: list[float] = field(default_factory=list)
-    validations: list[dict[str, float]] = field(default_factory=list)
-    kept: list[dict[str, Any]] = field(default_factory=list)
-    done: bool = False
-    best: float = -math.inf
-
-    @property
-    def loss(self) -> float:
-        return sum(self.recent) / max(1, len(self.recent))
 
 
 def train(

@@ -12,10 +12,10 @@ from understudy.corpus.nouns import read_nouns
 from understudy.model.encoder import MaskedLM
 from understudy.tokenizer import Tokenizer
 from understudy.training.filling import Filling
-from understudy.training.loop import Outcome
 from understudy.training.machine import Machine
 from understudy.training.masked import Corpus, MaskedConfig
 from understudy.training.objectives import Distillation, MaskedLanguageModelling
+from understudy.training.outcome import Outcome
 from understudy.training.tally import Metrics, evaluate
 
 __all__ = ["summary", "validator"]

@@ -7,18 +7,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from understudy import atomic
 from understudy.artifact import Artifact, Draft
 from understudy.errors import ArtifactError
 from understudy.model.encoder import MaskedLM
 from understudy.model.folder import save_encoder
+from understudy.training.outcome import Outcome
 from understudy.training.parallel import whole_state
 from understudy.training.ranks import ranks
-
-if TYPE_CHECKING:
-    from understudy.training.loop import Outcome
 
 __all__ = ["FOLDER", "Milestones", "at_checkpoint"]
 
