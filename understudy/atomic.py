@@ -1,15 +1,15 @@
-"""Directories that appear whole or not at all, written by one process at a time."""
+"""Directories and files that appear whole or not at all; directories written by one process at a time."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["locked", "replacing"]
+__all__ = ["locked", "replacing", "write_texts"]
 
 
 @contextmanager
@@ -37,6 +37,19 @@ def replacing(path: Path) -> Iterator[Path]:
         _rename(draft, path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_texts(folder: Path, files: Mapping[str, str]) -> None:
+    """Write UTF-8 texts by file name into `folder`, which is made where it is missing, each in place of what stood there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        draft = folder / f".{name}.tmp"
+        try:
+            draft.write_text(text, encoding="utf-8")
+            _sync(draft)
+            draft.replace(folder / name)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _rename(draft: Path, path: Path) -> None:

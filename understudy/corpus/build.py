@@ -21,14 +21,14 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from understudy.artifact import Artifact, Draft
 from understudy.corpus.card import Card
 from understudy.corpus.choose import SCHEMA, ChooseTask, choose, counts_of, rows_of
 from understudy.corpus.duplicates import COUNTS_FILE, count_equal, drop_near
 from understudy.corpus.engine import EngineConfig, each
-from understudy.corpus.files import language_of
+from understudy.corpus.files import Languages, language_of
 from understudy.corpus.lines import BadLines
 from understudy.corpus.sampling import sampled_counts, sqrt_count
 from understudy.corpus.sources import Source
@@ -83,15 +83,7 @@ class CorpusConfig(EngineConfig):
     valid: float = Field(default=0.01, ge=0, lt=1)
     valid_rows: int = Field(default=2000, ge=0)
     min_words: int = Field(default=0, ge=0)
-    languages: tuple[str, ...] | None = None
-
-    @field_validator("languages")
-    @classmethod
-    def _known(cls, languages: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for code in languages or ():
-            if language_of(code) is None:
-                raise ValueError(f"'{code}' is not a language code; wanted two letters such as 'de'")
-        return languages
+    languages: Languages | None = None
 
     def reads(self) -> list[Path]:
         return [file for source in (*self.sources, *self.exclude) for file in source.files()]

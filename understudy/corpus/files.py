@@ -7,15 +7,18 @@ import glob
 import os
 import re
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 import daft
 from babel import localedata
+from pydantic import AfterValidator
 
 from understudy.errors import DataError, nearest
 
 __all__ = [
     "COMPRESSIONS",
     "FORMATS",
+    "Languages",
     "brief",
     "expand",
     "is_remote",
@@ -114,6 +117,17 @@ def language_of(code: str) -> str | None:
     """The two-letter language of a code or locale (`de`, `de-DE`, `zh_Hans_CN`), None where it names no language."""
     match = _LOCALE.match(code)
     return match[1] if match and match[1] in _known_languages() else None
+
+
+def _known(codes: tuple[str, ...]) -> tuple[str, ...]:
+    for code in codes:
+        if language_of(code) is None:
+            raise ValueError(f"'{code}' is not a language code; wanted two letters such as 'de'")
+    return codes
+
+
+Languages = Annotated[tuple[str, ...], AfterValidator(_known)]
+"""Codes of languages in settings."""
 
 
 def language_of_path(path: str) -> tuple[str, str] | None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import StageConfig
 from understudy.corpus.conllu import Span
-from understudy.corpus.files import language_of
+from understudy.corpus.files import Languages, language_of
 from understudy.corpus.sampling import fraction, normal
 from understudy.corpus.sources import Source
 from understudy.corpus.treebanks import Tagged, stanza_tagger, treebank
@@ -58,15 +58,7 @@ class NounsConfig(StageConfig):
     spoken: bool = False
     limit: int = Field(default=1000, gt=0)
     per_sentence: int = Field(default=1, ge=0)
-    languages: tuple[str, ...] | None = None
-
-    @field_validator("languages")
-    @classmethod
-    def _known(cls, languages: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for code in languages or ():
-            if language_of(code) is None:
-                raise ValueError(f"'{code}' is not a language code; wanted two letters such as 'de'")
-        return languages
+    languages: Languages | None = None
 
     def reads(self) -> list[Path]:
         return [file for source in self.sources for file in source.files()]

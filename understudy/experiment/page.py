@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from understudy import atomic
 from understudy.evaluation.plots import band_plot, interval_plot, standalone
 from understudy.experiment.analysis import MISMATCH, Analysis, Row
 from understudy.experiment.offline import Offline
@@ -127,14 +127,7 @@ def write(folder: Path, analysis: Analysis, offline: Offline | None = None) -> s
     """`analysis.md`, `analysis.json` and the plots, each in place of what stood there, whole or not at all. Gives the page."""
     page = markdown(analysis, offline)
     told = json.dumps(content(analysis, offline), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {**plots(analysis), "analysis.md": page, "analysis.json": told}.items():
-        draft = folder / f".{name}.tmp"
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / name)
+    atomic.write_texts(folder, {**plots(analysis), "analysis.md": page, "analysis.json": told})
     return page
 
 

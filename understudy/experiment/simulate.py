@@ -4,7 +4,7 @@ model is wrong."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,16 +112,22 @@ def simulate(
         "of the candidate %": round(100 * float(right[1, asked.utterance].mean()), 2),
         "true change %": round(100 * float(rates[1] / rates[0] - 1), 2),
     }  # fmt: skip
+    chance = generator.random((2, len(asked.user)))
+    events = _events(gold, (baseline, candidate), asked, p, chance, experiment, told=config.told)
+    _write(out, experiment, _batches(events), true)
+    return true
+
+
+def _write(out: Path, experiment: ExperimentConfig, batches: Iterable[tuple[list[Event], int]], true: Mapping[str, Any]) -> None:
+    """The log at `out`, whole or not at all, with what is true of it."""
     draft = out.with_name(f".{out.name}.tmp")
     _remove(draft)
     try:
         with closing(create(draft, experiment)) as connection:
             # The draft is synced when it is whole; until then nobody would miss it.
             connection.execute("PRAGMA synchronous = OFF")
-            chance = generator.random((2, len(asked.user)))
-            events = _events(gold, (baseline, candidate), asked, p, chance, experiment, told=config.told)
-            with progress("simulate", len(asked.user)) as advance:
-                for batch, requests in _batches(events):
+            with progress("simulate", true["requests"]) as advance:
+                for batch, requests in batches:
                     append(connection, batch)
                     advance(requests)
             with connection:
@@ -131,7 +137,6 @@ def simulate(
         draft.rename(out)
     finally:
         _remove(draft)
-    return true
 
 
 def _ask(gold: Sequence[Interpretation], config: SimulateConfig, generator: np.random.Generator) -> _Requests:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scipy import stats
+
+from understudy import atomic
 
 __all__ = ["UNKNOWN", "Correlation", "Table", "absolute", "change", "correlation", "markdown", "write"]
 
@@ -101,11 +102,4 @@ def _cell(cell: Cell, table: Table, column: str) -> str:
 def write(folder: Path, page: str, content: Mapping[str, Any], figures: Mapping[str, str] | None = None) -> None:
     """`table.md`, `table.json` and figures by file name, each in place of what stood there, whole or not at all."""
     files = {"table.md": page, "table.json": json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {**(figures or {}), **files}.items():
-        draft = folder / f".{name}.tmp"
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / name)
+    atomic.write_texts(folder, {**(figures or {}), **files})
