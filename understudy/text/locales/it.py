@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
-from understudy.text.locales.kings import KINGS
+from understudy.text.locales.kings import KINGS, QUEENS
 
 __all__ = ["Italian"]
 
@@ -45,6 +45,7 @@ class Italian(Locale):
     to = "a"
     per = "per"
     over = "fratto"
+    said_so = frozenset({(24, 7)})
     mixed_link = "e"
     scale_link = "di"
     first_of_month = "primo"
@@ -153,7 +154,7 @@ class Italian(Locale):
     def roman(self, word: str, n: int) -> str:
         """Kings, popes and centuries are counted with ordinals: "luigi quattordicesimo"."""
         if word == "secolo" or word in _KINGS:
-            return f"{word} {self.ordinal(n, 'º')}"
+            return f"{word} {self.ordinal(n, 'ª' if word in QUEENS else 'º')}"
         return super().roman(word, n)
 
     def denominator(self, d: int, many: bool) -> str | None:
