@@ -44,6 +44,18 @@ RANGES = [
     ("ja", "1500円-2000円、12:00-13:00", "千五百円から二千円 十二時から十三時"),
     ("ja", "2024/05/01-2024/05/03", "二千二十四年五月一日から二千二十四年五月三日"),
 ]
+COUNTED = [
+    ("de", "1 Stunde, 1 Tag, 1 Euro, 1 Tagung", "eine stunde ein tag ein euro eins tagung"),
+    ("de", "bei -1 Grad, 1-2 Stunden", "bei minus ein grad eins bis zwei stunden"),
+    ("es", "1 semana, 21 minutos, 31 días", "una semana veintiún minutos treinta y un días"),
+    ("es", "1.200 personas, el 21 de mayo", "mil doscientas personas el veintiuno de mayo"),
+    ("fr", "1 minute, 21 personnes, 1 mois", "une minute vingt et une personnes un mois"),
+    ("it", "1 minuto, 1 settimana, 1 ora", "un minuto una settimana un'ora"),
+    ("pt", "2 semanas, 200 pessoas, 2 minutos", "duas semanas duzentas pessoas dois minutos"),
+    ("pt", "1-2 horas", "um a duas horas"),
+    ("es", "31,35 US$, US$ 5", "treinta y un dólares treinta y cinco centavos cinco dólares"),
+    ("ar", "30 US$", "ثلاثون دولار"),
+]
 CODED = [
     ("it", "dall'8 all'11", "dall otto all undici"),
     ("de", "die Top 10, 10 Top-Hits", "die top zehn zehn top-hits"),
@@ -66,7 +78,7 @@ CODED = [
 ]
 
 
-@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *RANGES, *CODED])
+@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *RANGES, *COUNTED, *CODED])
 def test_everyday_notation(lang: str, written: str, wanted: str) -> None:
     assert Formatter(lang)(written) == wanted
 

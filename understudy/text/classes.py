@@ -36,7 +36,7 @@ _TELEPHONE = (
     r"|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?!\d)|(?<![\d-])\d{3}-\d\d-\d{4}(?!\d)|(?<![\d-])0\d{1,4}[-/ ]\d{5,8}(?!\d)"
     r"|(?<![\d.,-])0\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d-]|[.,]\d)"
 )
-_SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try"}
+_SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try", "us$": "usd"}
 # Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M (and 4K, without a space); the litre alone is written both ways.
 _NO_SYMBOLS = frozenset("GMTSHD")
 _NO_INITIAL_BEFORE = "".join(rf"(?<!(?<![^\W_])(?<!['\-])[a-zà-öø-ÿ]\.{space})" for space in ("", " "))
