@@ -122,6 +122,13 @@ def test_the_stage_speaks_where_asked(tmp_path: Path) -> None:
     assert (row.text, row.slots) == ("lamp two on", (Slot("x", "two", 5, 8),))
 
 
+def test_what_has_no_word_in_spoken_form_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = write(tmp_path / "en-US.jsonl", ("train", "on", "on"), ("train", "x", "?! \N{GRINNING FACE}"))
+    made = make(tmp_path / "out", sources=[source], spoken=True)
+    assert [row.text for row in read_labels(made.path / "train.jsonl")] == ["on"]
+    assert "1 utterances left out" in caplog.text
+
+
 def test_the_built_in_world_gives_distinct_utterances_of_the_sizes_asked_for(tmp_path: Path) -> None:
     source = {"builtin": "assistant", "size": {"train": 40, "dev": 30}, "languages": ["en", "de-DE"]}
     made = make(tmp_path / "out", sources=[source])

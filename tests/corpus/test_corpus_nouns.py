@@ -76,6 +76,13 @@ def test_scripts_without_spaces_stay_without(tmp_path: Path) -> None:
     assert list(read_conllu(str(tmp_path / "ja.conllu"))) == [("天気は雨", [(0, 2), (3, 4)])]
 
 
+@pytest.mark.parametrize("number", ["1-2-3", "1-", "-1", "1.2-3", "x"])
+def test_a_number_that_is_none_is_named(tmp_path: Path, number: str) -> None:
+    (tmp_path / "de.conllu").write_text(sentence((number, "x", NOUN)))
+    with pytest.raises(DataError, match=r"de\.conllu:2: this line is not CoNLL-U"):
+        list(read_conllu(str(tmp_path / "de.conllu")))
+
+
 def test_a_line_that_is_not_conllu_is_named(tmp_path: Path) -> None:
     (tmp_path / "de.conllu").write_text("# text = x\n1\tx\tNOUN\n\n")
     with pytest.raises(DataError, match=r"de\.conllu:2: this line is not CoNLL-U: 3 columns, wanted 10"):
@@ -134,6 +141,13 @@ def test_the_stage_draws_sentences_and_one_noun_of_each(tmp_path: Path) -> None:
     assert make(tmp_path / "other", **settings, limit=4, seed=1).hash != four.hash
     every = make(tmp_path / "all", **settings, per_sentence=0, languages=["en"])
     assert every.metrics["nouns"] == {"en": 20}
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0c"])
+def test_a_sentence_may_hold_ends_of_lines_that_are_none_in_a_file(tmp_path: Path, end: str) -> None:
+    (tmp_path / "de_x-dev.conllu").write_text(sentence(("1", f"Ein{end}", "DET"), ("2", "Haus", NOUN)), encoding="utf-8")
+    [noun] = read_nouns(make(tmp_path / "made", sources=[{"path": str(tmp_path)}]).path)
+    assert noun.text == f"Ein{end} Haus"
 
 
 def test_the_stage_speaks(tmp_path: Path) -> None:

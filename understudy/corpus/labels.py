@@ -221,16 +221,24 @@ def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     """
     formatters: dict[str, Formatter] = {}
     partitions: dict[str, list[Interpretation]] = {}
+    silent = 0
     for index, source in enumerate(config.sources):
         for partition, row in read_labelled(source, seed=seed + index):
             if not _is_wanted(row.locale, config.languages):
                 continue
             if config.spoken:
                 lang = language_of(row.locale) or row.locale
-                row = to_spoken(row, formatters.setdefault(lang, Formatter(lang)))
+                if lang not in formatters:
+                    formatters[lang] = Formatter(lang)
+                row = to_spoken(row, formatters[lang])
+                if not row.text:  # "?!": nobody says that, and no file of labels holds an utterance without a text
+                    silent += 1
+                    continue
             if partition == "train" and config.held_out and fraction("held", seed, normal(row.text)) < config.held_out:
                 partition = "held"
             partitions.setdefault(partition, []).append(row)
+    if silent:
+        log.warning("%d utterances left out: they have no word in spoken form", silent)
     if not partitions:
         raise DataError("these sources hold no labelled utterances", got=f"none in {', '.join(config.languages or ())}")
     for partition, rows in partitions.items():

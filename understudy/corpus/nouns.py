@@ -99,8 +99,8 @@ def run(config: NounsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
 def read_nouns(folder: Path) -> list[Noun]:
     """The nouns of an artifact, in their order: languages one after another. Raises ArtifactError where the file cannot be read."""
     try:
-        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
-        return [Noun(**json.loads(line)) for line in lines]
+        with (folder / FILE).open(encoding="utf-8", newline="\n") as lines:  # a sentence may hold other ends of lines
+            return [Noun(**json.loads(line)) for line in lines]
     except (OSError, ValueError, TypeError) as error:
         raise ArtifactError(
             "the nouns cannot be read", where=folder / FILE, got=error, wanted="what a nouns stage wrote"
