@@ -73,13 +73,12 @@ max_length = 16
 TRAINED = """
 [stage.{name}]
 kind = "pretrain"
-seed = {seed}
 data = "tokens"
 tokenizer = "tokenizer"
 model = {{ layers = 1, hidden = 16, ffn = 16, heads = 2, max_length = 16 }}
-steps = 120
+steps = {steps}
 batch_tokens = 64
-save_every = 5
+save_every = 4
 compile = false
 """
 
@@ -217,9 +216,11 @@ def test_a_study_goes_on_side_by_side_with_what_is_there(
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe of three trainings, whose inputs are made."""
+    """A recipe of three trainings, whose inputs are made; all but one go on for as long as they are let."""
     path = tmp_path_factory.mktemp("training") / "training.toml"
-    path.write_text(TRAINING + "".join(TRAINED.format(name=name, seed=seed) for seed, name in enumerate("abc")))
+    path.write_text(
+        TRAINING + "".join(TRAINED.format(name=name, steps=steps) for name, steps in [("a", 60), ("b", 100_000), ("c", 100_000)])
+    )
     recipe.run(trained(path, path.parent / "out"), only=["text", "tokenizer", "tokens"])
     return path
 
