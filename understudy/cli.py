@@ -19,6 +19,7 @@ from rich.text import Text
 
 from understudy.cli_experiment import EventsOption, ExperimentOption, trial_of
 from understudy.cli_experiment import app as experiment_app
+from understudy.cli_jobs import JobsOption, announce, job
 from understudy.cli_study import app as study_app
 from understudy.errors import DataError, UnderstudyError
 from understudy.progress import LogHandler
@@ -26,7 +27,6 @@ from understudy.progress import LogHandler
 if TYPE_CHECKING:
     from understudy.artifact import Artifact
     from understudy.interpretation import Parser
-    from understudy.recipe import Planned
 
 __all__ = ["app", "main"]
 
@@ -40,6 +40,7 @@ evaluate_app = typer.Typer(help="Measure a model.", no_args_is_help=True)
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(study_app, name="study")
 app.add_typer(experiment_app, name="experiment")
+app.command(hidden=True)(job)
 
 ModelOption = Annotated[Path, typer.Option("--model", help="A runtime or nlu artifact.")]
 OutArgument = Annotated[Path, typer.Argument(help="Where the artifact is to stand.")]
@@ -80,25 +81,23 @@ def run(
         list[str] | None, typer.Argument(help="KEY=VALUE, such as stage.teacher.steps=100 or artifacts=DIR.")
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="Run only this stage; may be given again.")] = None,
+    jobs: JobsOption = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
 ) -> None:
     """Run a recipe: skip what is up to date, resume what was cut off, make the rest."""
     from understudy import recipe as recipes
+    from understudy.jobs.run import run_jobs
 
     loaded = recipes.load(recipe, overrides or [])
     if dry_run:
         Console().print(recipes.plan_table(recipes.plan(loaded, only=only or [])))
         return
-    done = recipes.run(loaded, only=only or [], on_start=_announce)
+    done = run_jobs(loaded, jobs, only=only or [], on_start=announce)
     if done:
         Console().print(recipes.done_table(done))
     for item in done:
         if item.artifact.kind == "report":
             _print_report(item.artifact)
-
-
-def _announce(planned: Planned) -> None:
-    logging.getLogger("understudy").info("%s: %s", planned.name, "resuming" if planned.state == "resume" else "making")
 
 
 def _print_report(report: Artifact) -> None:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from understudy.config import Config, StageConfig, filled, included, override, p
 from understudy.errors import RecipeError, nearest
 from understudy.training.ranks import agree, barrier, joined
 
-__all__ = ["Done", "Planned", "Recipe", "State", "done_table", "load", "plan", "plan_table", "run", "run_stage"]
+__all__ = ["Done", "Planned", "Recipe", "State", "done_table", "judged", "load", "plan", "plan_table", "run", "run_stage"]
 
 log = logging.getLogger(__name__)
 State = Literal["cached", "resume", "run", "wait"]
@@ -211,14 +211,19 @@ def run(recipe: Recipe, *, only: Sequence[str] = (), on_start: Callable[[Planned
 def _run_planned(recipe: Recipe, item: Planned, on_start: Callable[[Planned], None]) -> Done:
     started = time.monotonic()
     directory = recipe.directory(item.name)
-    manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
-    current = _state(recipe, item.name, manifests, item.inputs)
-    if agree(current == "cached"):
+    item = judged(recipe, item)
+    if agree(item.state == "cached"):
         return Done(item.name, artifact.open(directory), True, 0.0)
-    on_start(Planned(item.name, item.config, item.inputs, current))
+    on_start(item)
     made = run_stage(item.config, item.inputs, directory, seed=recipe.seed)
     log.info("%s: made in %.1f s", item.name, time.monotonic() - started)
     return Done(item.name, made, False, time.monotonic() - started)
+
+
+def judged(recipe: Recipe, item: Planned) -> Planned:
+    """`item` with the state it has now that its inputs are made."""
+    manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
+    return replace(item, state=_state(recipe, item.name, manifests, item.inputs))
 
 
 def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, *, seed: int) -> Artifact:
