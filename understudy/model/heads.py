@@ -6,7 +6,6 @@ Shape legend: B sequences, T packed tokens, D width, I intents, S slot tags, C d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -74,14 +73,6 @@ class NLU(nn.Module):
         h_BD = layout.mean(h_TD) if self.pooling == "mean" else layout.first(h_TD)
         logits = Logits(self.heads["intent"](h_BD), self.heads["slots"](h_TD))
         return logits._replace(domains_BC=self.heads["domain"](h_BD)) if self.domains else logits
-
-    def encoder_parameters(self) -> Iterator[nn.Parameter]:
-        """The weights that a frozen encoder keeps."""
-        return self.encoder.parameters()
-
-    def head_parameters(self) -> Iterator[nn.Parameter]:
-        """The weights that are always trained."""
-        return self.heads.parameters()
 
 
 class Classifier(nn.Module):
