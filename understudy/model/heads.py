@@ -89,15 +89,16 @@ class Classifier(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.classes, self.pooling = encoder, classes, pooling
-        self.head = _head(encoder.config.hidden, width, classes, dropout)
-        initialise(self.head, generator=generator, by_fan_in=True)
+        self.encoder, self.classes = encoder, classes
+        self.width, self.dropout, self.pooling = width, dropout, pooling
+        self.label = _head(encoder.config.hidden, width, classes, dropout)
+        initialise(self.label, generator=generator, by_fan_in=True)
 
     def forward(self, ids_T: Tensor, layout: Layout) -> Tensor:
         """Logits (B, C) of the sequences of the tokens `ids_T` (int64)."""
         h_TD = self.encoder(ids_T, layout)
         h_BD = layout.mean(h_TD) if self.pooling == "mean" else layout.first(h_TD)
-        logits_BC: Tensor = self.head(h_BD)
+        logits_BC: Tensor = self.label(h_BD)
         return logits_BC
 
 
