@@ -118,7 +118,7 @@ def plan(
     mfu: Annotated[float, typer.Option("--mfu", min=0.01, max=1, help="Share of its arithmetic that is reached.")] = 0.4,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell memory, arithmetic and time of a recipe's encoders on GPUs, before anything runs."""
+    """Tell memory, arithmetic and time of a recipe's training stages on GPUs, before anything runs."""
     from understudy import planner
     from understudy import recipe as recipes
 

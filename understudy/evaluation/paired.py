@@ -8,7 +8,7 @@ how the difference of one seed of each lies from that of the next.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,7 @@ from understudy.evaluation.metrics import COUNTS, FIGURES, counts, figures
 from understudy.evaluation.nlu import DRAWS, NluReport
 from understudy.evaluation.several import seeds_of
 
-__all__ = ["FILE", "Difference", "Outcomes", "Verdict", "averages", "differences", "interval", "outcomes", "verdict"]
+__all__ = ["FILE", "Difference", "Outcomes", "Verdict", "averages", "differences", "interval", "outcomes", "samples", "verdict"]
 
 FILE = "outcomes.safetensors"
 CONFIDENCE = 0.95
@@ -145,6 +145,20 @@ def verdict(found: Difference | None) -> Verdict:
     return "fails" if found.high < 0 else "open"
 
 
+def samples(sizes: Mapping[str, int], *, draws: int = DRAWS, seed: int = 0) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """How often each item of a part (utterances of a locale, pairs of a language) is in each bootstrap sample of it, [draws, items].
+
+    sizes: items of each part. Of parts of one size the n-th of each are drawn together, see `differences`.
+    """
+    together = len(set(sizes.values())) == 1
+    times_DN = np.empty((draws, 0))
+    for name, n in sizes.items():
+        if not (together and times_DN.size):
+            generator = np.random.default_rng([seed] if together else [seed, *name.encode()])
+            times_DN = generator.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+        yield name, times_DN
+
+
 def _rows(locales: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     named = np.asarray(locales)
     return {locale: np.flatnonzero(named == locale) for locale in sorted(set(locales))}
@@ -152,14 +166,9 @@ def _rows(locales: Sequence[str]) -> dict[str, NDArray[np.int64]]:
 
 def _resampled(pairs: NDArray[np.int64], rows: Mapping[str, NDArray[np.int64]], *, draws: int, seed: int) -> NDArray[np.float64]:
     """Differences [draws, len(FIGURES)] of pairs of counts [utterances, 2, seeds, len(COUNTS)], averaged over seeds and locales."""
-    together = len({len(found) for found in rows.values()}) == 1
     total = np.zeros((draws, len(FIGURES)))
-    times_DN = np.empty((draws, 0))
-    for locale, chosen in rows.items():
-        if not (together and times_DN.size):
-            n = len(chosen)
-            generator = np.random.default_rng([seed] if together else [seed, *locale.encode()])
-            times_DN = generator.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+    for locale, times_DN in samples({locale: len(chosen) for locale, chosen in rows.items()}, draws=draws, seed=seed):
+        chosen = rows[locale]
         flat = pairs[chosen].reshape(len(chosen), -1).astype(np.float64)
         summed = np.rint(times_DN @ flat).astype(np.int64).reshape(draws, *pairs.shape[1:])
         both = figures(summed).mean(axis=2)  # [draws, 2, len(FIGURES)]
