@@ -177,8 +177,8 @@ def intents_of_utterances(events: Events, arms: tuple[int, int]) -> NDArray[np.i
     requests. The baseline's word sorts utterances alike on both sides, wherever the baseline was asked.
     """
     live = ~events.before & np.isin(events.arm, arms)
-    said = np.unique(np.stack([events.utterance[live], events.user[live]]), axis=1)[0]  # once for each user
-    n = int(events.utterance.max()) + 1
+    n, users = int(events.utterance.max()) + 1, int(events.user.max()) + 1
+    said = np.unique(events.utterance[live] * users + events.user[live]) // users  # once for each user
     intent = np.full(n, -1)
     answered = events.before | (events.arm == arms[0]) | bool(events.experiment["shadow"])
     intent[events.utterance[answered]] = events.intent[answered]
@@ -190,9 +190,9 @@ def intents_of_utterances(events: Events, arms: tuple[int, int]) -> NDArray[np.i
 def _least_users(events: Events, arms: tuple[int, int]) -> int:
     """So many users that, if one of them has the candidate, all others have it too in at most `MISSED` of cases.
 
-    What only the candidate's users say has no intent. Rare utterances are oftener so, and users dissatisfied with them more or less
-    than with others: leaving out of the candidate's arm alone what chance left there would compare other requests. Nor may both arms
-    be asked for it to count: the smaller arm has each rare utterance seldomer, and of the larger one more of them would be left out.
+    What only the candidate's users say has no intent: mostly rare utterances, with which users are more or less dissatisfied than with
+    others. So they are left out in both arms, by a number of users that does not ask for their arms. To keep what both arms were asked
+    would not do: of the rare ones a large arm would lose more than a small one.
     """
     weights = dict(events.experiment["arms"])
     old, new = (weights[events.names["arm"][arm]] for arm in arms)

@@ -136,11 +136,14 @@ def describe(config: ExperimentConfig) -> dict[str, Any]:
 def append(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
     """Write events in one transaction: all of them, or none and an sqlite3.Error. Gives the number of requests that are left out,
     because one with the same id is there."""
-    written, requests = {}, sum(name == "requests" for name, _ in events)
+    repeated = 0
     with connection:
         for table, statement in _INSERT.items():
-            written[table] = connection.executemany(statement, (row for name, row in events if name == table)).rowcount
-    return requests - written["requests"]
+            rows = [row for name, row in events if name == table]
+            written = connection.executemany(statement, rows).rowcount
+            if table == "requests":
+                repeated = len(rows) - written
+    return repeated
 
 
 class EventLog:

@@ -54,11 +54,12 @@ def offline(
         counted = counts(gold, found)
         means.append(float(np.mean([figures(counted[of].sum(axis=0))[SEMER] for of in by_locale.values()])))
         drawn.append(np.mean([resample(counted[of], draws=DRAWS, seed=seed)[:, SEMER] for of in by_locale.values()], axis=0))
-    if means[0] == 0:
-        return Offline(len(gold), *means, None, None)
+    old, new = means
     known = drawn[0] > 0
+    if old == 0 or not known.any():
+        return Offline(len(gold), old, new, None, None)
     low, high = np.quantile(100 * (drawn[1][known] / drawn[0][known] - 1), [0.025, 0.975]).tolist()
-    return Offline(len(gold), *means, 100 * (means[1] / means[0] - 1), (low, high))
+    return Offline(len(gold), old, new, 100 * (new / old - 1), (low, high))
 
 
 def read_gold(path: Path, *, format: str = "auto", partition: str = "dev") -> list[Interpretation]:

@@ -31,11 +31,11 @@ def verdict(analysis: Analysis) -> str:
     row = analysis.rows[0]
     if row.p is None or row.difference is None or row.interval is None:
         return "Too little is known to compare the arms."
-    # Of a baseline that may have no dissatisfied request at all there is no relative change.
-    points = row.change is None or row.change_interval is None
-    said = "{:+.2f} {} ({:+.2f} to {:+.2f}), {}".format(
-        *((row.difference, "points", *row.interval) if points else (row.change, "%", *row.change_interval)), _says_p(row.p)
-    )
+    if row.change is None or row.change_interval is None:  # the baseline may have no dissatisfied request at all
+        said = "{:+.2f} points ({:+.2f} to {:+.2f})".format(row.difference, *row.interval)
+    else:
+        said = "{:+.2f} % ({:+.2f} to {:+.2f})".format(row.change, *row.change_interval)
+    said = f"{said}, {_says_p(row.p)}"
     if row.p < LEVEL:
         return f"The candidate has {'fewer' if row.difference < 0 else 'more'} dissatisfied requests: {said}."
     floor = f" A change of {row.detectable:.1f} % would be found four times in five." if row.detectable is not None else ""
@@ -48,7 +48,7 @@ def markdown(analysis: Analysis, offline: Offline | None = None) -> str:
     parts = [f"# {a.experiment['name']}: {a.candidate} against {a.baseline}"]
     if a.simulated is not None:
         told = ", ".join(f"{key.removesuffix(' %')} {value}{' %' * key.endswith(' %')}" for key, value in a.simulated.items())
-        parts.append(f"**Simulated**: no user has seen these models, and what the figures are follows from {told}.")
+        parts.append(f"**Simulated**: no user has seen these models; {told}.")
     parts += [f"**{verdict(a)}**", "Change of the dissatisfaction rate, negative is better. Users are drawn, not requests."]
     extra = []
     if offline is not None:
