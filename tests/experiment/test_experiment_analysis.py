@@ -224,5 +224,5 @@ def test_of_a_baseline_without_dissatisfied_requests_the_verdict_is_in_points() 
 
 
 def test_ids_that_came_again_are_told() -> None:
-    assert "again" not in markdown(analyse(events(SMALL)))
+    assert "came again" not in markdown(analyse(events(SMALL)))
     assert "- 3 ids of requests came again from another arm" in markdown(analyse(replace(events(SMALL), repeated=3)))

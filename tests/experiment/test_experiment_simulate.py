@@ -106,11 +106,11 @@ def test_outcomes_that_are_not_told_are_unknown(gold: list[Interpretation], tmp_
 
 
 def test_offline_semer_by_hand() -> None:
-    right = [Interpretation(f"text {n}", "a", locale=locale) for locale in ("de-DE", "en-US") for n in range(10)]
+    right = [Interpretation(f"text {n}", "a", locale=locale) for locale in ("de-DE", "en-US") for n in range(100)]
     half = [replace(row, intent="b") if n % 2 else row for n, row in enumerate(right)]
     fifth = [replace(row, intent="b") if n % 5 == 0 else row for n, row in enumerate(right)]
     found = offline(right, half, fifth)
-    assert (found.n, found.baseline, found.candidate, found.change) == (20, 50, 20, pytest.approx(-60))
+    assert (found.n, found.baseline, found.candidate, found.change) == (200, 50, 20, pytest.approx(-60))
     assert found.interval is not None
     assert found.interval[0] < -60 < found.interval[1] <= 0
     assert offline(right, right, half).change is None
