@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from understudy.evaluation.nlu import Parser
     from understudy.experiment.offline import Offline
+    from understudy.interpretation import Interpretation, Parser
     from understudy.serving.trial import Trial
 
 __all__ = ["EventsOption", "ExperimentOption", "app", "trial_of"]
@@ -72,7 +72,7 @@ def simulate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of what else is to be known of the users; may be given again.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Write the event log of users that never were, who speak labelled utterances to two models."""
     from understudy.config import override, parse
@@ -80,9 +80,9 @@ def simulate(
     from understudy.experiment.offline import read_gold
 
     config = parse(simulation.SimulateConfig, override({"users": users, "days": days}, settings or []), where="simulate")
+    simulation.free(out)  # before the models work for minutes
     gold = read_gold(labels, format=format, partition=partition)
-    texts = [g.text for g in gold]
-    true = simulation.simulate(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts), out, config, seed=seed)
+    true = simulation.simulate(gold, *_answers(gold, baseline, candidate), out, config, seed=seed)
     typer.echo("\n".join([f"{key}: {value}" for key, value in true.items()] + [f"log: {out}"]))
 
 
@@ -128,8 +128,16 @@ def _offline(labels: Path, baseline: Path, candidate: Path, *, format: str, part
     from understudy.experiment.offline import offline, read_gold
 
     gold = read_gold(labels, format=format, partition=partition)
-    texts = [g.text for g in gold]
-    return offline(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts))
+    return offline(gold, *_answers(gold, baseline, candidate))
+
+
+def _answers(
+    gold: Sequence[Interpretation], baseline: Path, candidate: Path
+) -> tuple[list[Interpretation], list[Interpretation]]:
+    """What both models make of labelled utterances."""
+    from understudy.interpretation import parse
+
+    return parse(_parser(baseline), gold), parse(_parser(candidate), gold)
 
 
 def _parser(path: Path) -> Parser:

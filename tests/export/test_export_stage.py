@@ -151,6 +151,13 @@ def test_a_missing_partition_names_those_there_are(nlu_dir: Path, tmp_path: Path
         export(nlu_dir, tmp_path / "runtime", check=str(gold), partition="held")
 
 
+def test_labels_without_utterances_are_no_check(nlu_dir: Path, tmp_path: Path):
+    with artifact.writing(tmp_path / "empty", kind="corpus", config={}) as draft:
+        (draft.path / "dev.jsonl").write_text("")
+    with pytest.raises(ArtifactError, match="no labels to check"):
+        export(nlu_dir, tmp_path / "runtime", check=str(tmp_path / "empty"))
+
+
 def test_the_onnx_file_holds_no_trace_of_this_machine(runtime_dir: Path):
     graph = onnx.load(runtime_dir / "model.onnx")
     assert (graph.doc_string, graph.producer_name, list(graph.metadata_props)) == ("", "understudy", [])

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from understudy import artifact
 from understudy.corpus.pairs import LABELS, Pair
-from understudy.evaluation.paired import samples
+from understudy.evaluation.metrics import samples
+from understudy.evaluation.nlu import DRAWS
 from understudy.model.classifier import ClassifierSettings, load_classifier
 from understudy.model.heads import Classifier
 from understudy.text.spoken import Formatter
@@ -75,13 +76,12 @@ def scores(answered: Mapping[str, Answered], *, trained: str, seed: int = 0) -> 
     """
     right = {lang: one.labels_N == one.answers_N for lang, one in answered.items()}
     accuracy = {lang: 100 * float(each_N.mean()) for lang, each_N in right.items()}
-    sizes = {lang: len(each_N) for lang, each_N in right.items()}
-    drawn = {lang: 100 * (times_DN @ right[lang]) / sizes[lang] for lang, times_DN in samples(sizes, seed=seed)}
+    drawn = {lang: _drawn(each_N, seed=seed) for lang, each_N in right.items()}
     table = {
         lang: {
             "accuracy": round(accuracy[lang], 2),
             "interval": _interval(drawn[lang]),
-            "pairs": sizes[lang],
+            "pairs": len(right[lang]),
             "right": int(right[lang].sum()),
             "confusion": _confusion(one),
         }
@@ -92,6 +92,11 @@ def scores(answered: Mapping[str, Answered], *, trained: str, seed: int = 0) -> 
         found[name] = round(float(np.mean([accuracy[lang] for lang in langs])), 2) if langs else None
         found[f"{name}_interval"] = _interval(np.mean([drawn[lang] for lang in langs], axis=0)) if langs else None
     return found
+
+
+def _drawn(right_N: NDArray[np.bool_], *, seed: int) -> NDArray[np.float64]:
+    totals = np.concatenate([times_DN @ right_N for times_DN in samples(len(right_N), draws=DRAWS, seed=seed)])
+    return 100 * totals / len(right_N)
 
 
 def _interval(drawn_D: NDArray[np.float64]) -> list[float]:

@@ -8,7 +8,7 @@ how the difference of one seed of each lies from that of the next.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,11 +19,11 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from scipy import stats
 
-from understudy.evaluation.metrics import COUNTS, FIGURES, counts, figures
+from understudy.evaluation.metrics import COUNTS, FIGURES, counts, figures, resample
 from understudy.evaluation.nlu import DRAWS, NluReport
 from understudy.evaluation.several import seeds_of
 
-__all__ = ["FILE", "Difference", "Outcomes", "Verdict", "averages", "differences", "interval", "outcomes", "samples", "verdict"]
+__all__ = ["FILE", "Difference", "Outcomes", "Verdict", "averages", "differences", "interval", "outcomes", "verdict"]
 
 FILE = "outcomes.safetensors"
 CONFIDENCE = 0.95
@@ -89,15 +89,16 @@ def differences(
         locales: of each utterance.
         seed: of the samples.
 
-    Where all locales have equally many utterances, the n-th of each are taken for translations of one another, as they are in
-    MASSIVE, and drawn together: they are right and wrong together, so that samples drawn apart would make too narrow an interval.
-    Where they are no translations this costs nothing.
+    Of locales with equally many utterances the n-th of each are drawn together, see `metrics.resample`.
     """
     if ours.shape != theirs.shape or len(ours) != len(locales):
         raise ValueError(f"counts of shape {ours.shape} and {theirs.shape}, {len(locales)} locales")
     rows = _rows(locales)
     each_SF = averages(ours, locales) - averages(theirs, locales)
-    drawn_DF = _resampled(np.stack([ours, theirs], axis=1), rows, draws=draws, seed=seed)
+    drawn_RDF = [
+        resample(ours[of], draws=draws, seed=seed) - resample(theirs[of], draws=draws, seed=seed) for of in rows.values()
+    ]
+    drawn_DF = np.mean(drawn_RDF, axis=0)
     fewest, seeds = min(map(len, rows.values())), ours.shape[1]
     found = {}
     for index, name in enumerate(FIGURES):
@@ -145,32 +146,6 @@ def verdict(found: Difference | None) -> Verdict:
     return "fails" if found.high < 0 else "open"
 
 
-def samples(sizes: Mapping[str, int], *, draws: int = DRAWS, seed: int = 0) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """How often each item of a part (utterances of a locale, pairs of a language) is in each bootstrap sample of it, [draws, items].
-
-    sizes: items of each part. Of parts of one size the n-th of each are drawn together, see `differences`.
-    """
-    together = len(set(sizes.values())) == 1
-    times_DN = np.empty((draws, 0))
-    for name, n in sizes.items():
-        if not (together and times_DN.size):
-            generator = np.random.default_rng([seed] if together else [seed, *name.encode()])
-            times_DN = generator.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
-        yield name, times_DN
-
-
 def _rows(locales: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     named = np.asarray(locales)
     return {locale: np.flatnonzero(named == locale) for locale in sorted(set(locales))}
-
-
-def _resampled(pairs: NDArray[np.int64], rows: Mapping[str, NDArray[np.int64]], *, draws: int, seed: int) -> NDArray[np.float64]:
-    """Differences [draws, len(FIGURES)] of pairs of counts [utterances, 2, seeds, len(COUNTS)], averaged over seeds and locales."""
-    total = np.zeros((draws, len(FIGURES)))
-    for locale, times_DN in samples({locale: len(chosen) for locale, chosen in rows.items()}, draws=draws, seed=seed):
-        chosen = rows[locale]
-        flat = pairs[chosen].reshape(len(chosen), -1).astype(np.float64)
-        summed = np.rint(times_DN @ flat).astype(np.int64).reshape(draws, *pairs.shape[1:])
-        both = figures(summed).mean(axis=2)  # [draws, 2, len(FIGURES)]
-        total += both[:, 0] - both[:, 1]
-    return total / len(rows)

@@ -181,7 +181,10 @@ def _gold(config: ExportConfig, inputs: Mapping[str, Artifact]) -> list[Interpre
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.jsonl"))) or "none"
         raise ArtifactError("these labels have no such partition", where=path, got=config.partition, wanted=f"one of {there}")
-    return read_labels(path)
+    gold = read_labels(path)
+    if not gold:
+        raise ArtifactError("there are no labels to check the exported model by", where=path, got="no utterances")
+    return gold
 
 
 def _graph_bytes(graph: ModelProto) -> bytes:
