@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from understudy.cli_shared import FormatOption, JsonOption, PartitionOption, SeedOption, parser_at
+
 if TYPE_CHECKING:
-    from understudy.evaluation.nlu import Parser
     from understudy.experiment.offline import Offline
     from understudy.serving.trial import Trial
 
@@ -18,9 +19,6 @@ __all__ = ["EventsOption", "ExperimentOption", "app", "trial_of"]
 
 app = typer.Typer(help="Experiments on users that decide a launch.", no_args_is_help=True)
 
-FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
-PartitionOption = Annotated[str, typer.Option("--partition", help="The partition of the labels.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ExperimentOption = Annotated[
     Path | None, typer.Option("--experiment", help="Settings of an experiment that splits users between the models.")
 ]
@@ -72,7 +70,7 @@ def simulate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of what else is to be known of the users; may be given again.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Write the event log of users that never were, who speak labelled utterances to two models."""
     from understudy.config import override, parse
@@ -82,7 +80,7 @@ def simulate(
     config = parse(simulation.SimulateConfig, override({"users": users, "days": days}, settings or []), where="simulate")
     gold = read_gold(labels, format=format, partition=partition)
     texts = [g.text for g in gold]
-    true = simulation.simulate(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts), out, config, seed=seed)
+    true = simulation.simulate(gold, parser_at(baseline).batch(texts), parser_at(candidate).batch(texts), out, config, seed=seed)
     typer.echo("\n".join([f"{key}: {value}" for key, value in true.items()] + [f"log: {out}"]))
 
 
@@ -129,20 +127,7 @@ def _offline(labels: Path, baseline: Path, candidate: Path, *, format: str, part
 
     gold = read_gold(labels, format=format, partition=partition)
     texts = [g.text for g in gold]
-    return offline(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts))
-
-
-def _parser(path: Path) -> Parser:
-    from understudy import artifact
-
-    opened = artifact.open(path, kind=("runtime", "nlu"))
-    if opened.kind == "runtime":
-        from understudy.runtime.session import Runtime
-
-        return Runtime.load(path)
-    from understudy.model.nlu import Predictor
-
-    return Predictor.load(path)
+    return offline(gold, parser_at(baseline).batch(texts), parser_at(candidate).batch(texts))
 
 
 def trial_of(experiment: Path | None, events: Path | None, served: Collection[str]) -> Trial | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from understudy.cli_shared import announce
+
 if TYPE_CHECKING:
-    from understudy.recipe import Planned, Recipe
+    from understudy.recipe import Recipe
     from understudy.study.parts import Parts
     from understudy.study.run import Study
 
@@ -136,11 +137,7 @@ def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Part
     if dry_run:
         Console().print(recipes.plan_table(derived.plan()))
         return
-    page = run.run(derived, on_start=_announce)
+    page = run.run(derived, on_start=announce)
     if page is not None:
         typer.echo(page)
         typer.echo(f"tables: {run.folder(derived.recipe, derived.study.name) / 'table.md'}")
-
-
-def _announce(planned: Planned) -> None:
-    logging.getLogger("understudy").info("%s: %s", planned.name, "resuming" if planned.state == "resume" else "making")
