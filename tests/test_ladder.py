@@ -12,6 +12,7 @@ import understudy
 PACKAGE = Path(understudy.__file__).parent
 LADDER = [
     "errors",
+    "toml",
     "config",
     "atomic",
     "artifact",
@@ -39,7 +40,18 @@ LADDER = [
     "cli",
 ]
 HEAVY = {"torch", "sentencepiece", "daft", "transformers", "pyarrow", "safetensors", "matplotlib", "jinja2"}
-RUNS_WITHOUT_TORCH = ("errors", "config", "atomic", "artifact", "progress", "interpretation", "text", "runtime", "serving")
+RUNS_WITHOUT_TORCH = (
+    "errors",
+    "toml",
+    "config",
+    "atomic",
+    "artifact",
+    "progress",
+    "interpretation",
+    "text",
+    "runtime",
+    "serving",
+)
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -73,9 +73,10 @@ def simulate(
     seed: SeedOption = 0,
 ) -> None:
     """Write the event log of users that never were, who speak labelled utterances to two models."""
-    from understudy.config import override, parse
+    from understudy.config import parse
     from understudy.experiment import simulate as simulation
     from understudy.experiment.offline import read_gold
+    from understudy.toml import override
 
     config = parse(simulation.SimulateConfig, override({"users": users, "days": days}, settings or []), where="simulate")
     gold = read_gold(labels, format=format, partition=partition)

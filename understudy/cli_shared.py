@@ -21,7 +21,7 @@ ModelOption = Annotated[Path, typer.Option("--model", help="A runtime or nlu art
 FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
 PartitionOption = Annotated[str, typer.Option("--partition", help="The partition to score.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
 
 def parser_at(path: Path) -> Parser:

@@ -66,8 +66,9 @@ def _make(kind: str, settings: Sequence[str], out: Path, seed: int) -> None:
     """Run one stage on explicit paths and say what came out."""
     from understudy import recipe as recipes
     from understudy import stages
-    from understudy.config import override, refs
+    from understudy.config import refs
     from understudy.evaluation.summary import search_table
+    from understudy.toml import override
 
     config = stages.parse_stage(override({"kind": kind}, settings), where=kind)
     made = recipes.run_stage(config, {str(r): Path(r) for r in refs(config)}, out, seed=seed)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import Field
@@ -20,8 +20,9 @@ from rich.table import Table
 
 from understudy import artifact, seeds, stages
 from understudy.artifact import Artifact, Manifest, Parent
-from understudy.config import Config, StageConfig, filled, included, override, parse, refs
+from understudy.config import Config, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
+from understudy.toml import filled, included, override
 from understudy.training.ranks import agree, barrier, joined
 
 __all__ = ["Done", "Planned", "Recipe", "State", "done_table", "load", "plan", "plan_table", "run", "run_stage"]
@@ -46,7 +47,7 @@ class Recipe(Config):
 
 class _TopLevel(Config):
     name: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     artifacts: Path | None = None
     data_root: Path | None = None
     stage: dict[str, dict[str, Any]]
@@ -82,14 +83,24 @@ def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mappin
 
     more: stages that a study adds to those of the file, by name.
     """
-    table = override(included(path), overrides)
-    top = parse(_TopLevel, {**table, "stage": {**table["stage"], **more}} if more else table, where=path.name)
+    found = included(path)
+    table = override(found, overrides)
+    _check_meant(found["stage"], table["stage"], where=path.name)
+    top = parse(_TopLevel, table, where=path.name)
+    if more:
+        top = top.model_copy(update={"stage": {**top.stage, **{name: dict(settings) for name, settings in more.items()}}})
     if not top.stage:
         raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
     for name in top.stage:
+        if any(str(folder) in top.stage for folder in PurePosixPath(name).parents):
+            raise RecipeError(
+                "an artifact cannot stand in another one", where=f"{path.name}.stage", got=name, wanted="another name"
+            )
         if not all(part.replace("-", "").replace("_", "").isalnum() for part in name.split("/")):
             raise RecipeError(
-                "a stage name is letters, digits, '-' and '_', with '/' between folders", where=f"{path.name}.stage", got=name
+                "a stage name is letters, digits, '-' and '_', with '/' between folders",
+                where=f"{path.name}.stage",
+                got=f"'{name}'",
             )
     configs = {
         name: stages.parse_stage(filled(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
@@ -104,6 +115,14 @@ def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mappin
     )
     _check_references(recipe)
     return recipe
+
+
+def _check_meant(written: Mapping[str, Any], overridden: Any, *, where: str) -> None:
+    """Refuses an override of a stage that the recipe does not have: a setting on its own is no stage."""
+    for name, settings in overridden.items() if isinstance(overridden, dict) else ():
+        if name not in written and isinstance(settings, dict) and "kind" not in settings:
+            wanted = f"one of {', '.join(written)}, or a 'kind' for a new one"
+            raise RecipeError(f"there is no stage '{name}'", where=where, wanted=wanted, hint=nearest(name, written))
 
 
 def _check_references(recipe: Recipe) -> None:
