@@ -52,6 +52,7 @@ class Strict(Config):
     layers: tuple[int, ...] = Field(default=(1,), min_length=1)
     table: dict[str, int] = {}
     on: bool = False
+    model: str | dict[str, int] = ""
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,10 @@ class Strict(Config):
         ({"layers": []}, "stage.a.layers: this setting cannot be used. Got: []. Wanted: at least 1 of them."),
         ({"layers": ["x"]}, 'stage.a.layers.0: this setting cannot be used. Got: "x". Wanted: a whole number.'),
         ({"table": 3}, "stage.a.table: this setting cannot be used. Got: 3. Wanted: a table, such as { key = value }."),
+        (
+            {"model": 5},
+            "stage.a.model: this setting cannot be used. Got: 5. Wanted: text in quotes or a table, such as { key = value }.",
+        ),
         ({"on": "maybe"}, 'stage.a.on: this setting cannot be used. Got: "maybe". Wanted: true or false.'),
     ],
 )

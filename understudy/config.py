@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound="Config")
+_TAG = re.compile(r"str|int|float|bool|(dict|list|tuple)\[.*")
 _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns", "domains"]
 
@@ -143,24 +144,31 @@ def parse(model: type[C], table: Mapping[str, Any], *, where: str) -> C:
         at = where if error.where is None else f"{where}.{error.where}"
         raise type(error)(error.what, where=at, got=error.got, wanted=error.wanted, hint=error.hint) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = [str(part) for part in first["loc"]]
-        key = ".".join([where, *path]) if path else where
-        if first["type"] == "extra_forbidden":
-            known = _fields_at(model, path[:-1])
-            hint = nearest(path[-1], known)
-            raise RecipeError(
-                f"unknown key '{path[-1]}'", where=key, wanted=f"one of {', '.join(sorted(known))}", hint=hint
-            ) from None
-        if first["type"] == "missing":
-            raise RecipeError(f"the key '{path[-1]}' is missing", where=key) from None
-        got = json.dumps(first["input"], default=str, ensure_ascii=False)[:200]
-        if (wanted := _wanted(first["type"], first.get("ctx", {}))) is not None:
-            hint = nearest(str(first["input"]), re.findall("'(.*?)'", wanted)) if first["type"] == "literal_error" else None
-            raise RecipeError("this setting cannot be used", where=key, got=got, wanted=wanted, hint=hint) from None
-        what = first["msg"].removeprefix("Value error, ")
-        whole = isinstance(first["input"], Mapping)  # settings that do not go together: what is wrong is said, all are too many
-        raise RecipeError(what, where=key, got=None if whole else got) from None
+        raise _told(error, model, where) from None
+
+
+def _told(error: ValidationError, model: type[BaseModel], where: str) -> RecipeError:
+    """The first of the errors that pydantic found, for readers of TOML."""
+    first, *others = error.errors(include_url=False)
+    path = [str(part) for part in first["loc"]]
+    either = bool(path) and _TAG.fullmatch(path[-1]) is not None  # an option's types are told one by one, as if they were keys
+    path = path[:-1] if either else path
+    key = ".".join([where, *path])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, path[:-1])
+        wanted = f"one of {', '.join(sorted(known))}"
+        return RecipeError(f"unknown key '{path[-1]}'", where=key, wanted=wanted, hint=nearest(path[-1], known))
+    if first["type"] == "missing":
+        return RecipeError(f"the key '{path[-1]}' is missing", where=key)
+    value = first["input"]
+    got = json.dumps(value, default=str, ensure_ascii=False)[:200]
+    types = [first, *(e for e in others if either and e["loc"][:-1] == first["loc"][:-1])]
+    if (words := [_wanted(e["type"], e.get("ctx", {})) for e in types])[0] is not None:
+        hint = nearest(str(value), re.findall("'(.*?)'", words[0])) if first["type"] == "literal_error" else None
+        wanted = " or ".join(dict.fromkeys(word for word in words if word))
+        return RecipeError("this setting cannot be used", where=key, got=got, wanted=wanted, hint=hint)
+    whole = isinstance(value, Mapping)  # settings that do not go together: what is wrong is said, all are too many
+    return RecipeError(first["msg"].removeprefix("Value error, "), where=key, got=None if whole else got)
 
 
 def _wanted(type: str, context: Mapping[str, Any]) -> str | None:
