@@ -16,8 +16,8 @@ __all__ = ["add_stage_verbs"]
 
 tokenizer_app = typer.Typer(help="Tokenizers.", no_args_is_help=True)
 
-OutArgument = Annotated[Path, typer.Argument(help="Where the artifact is to stand.")]
-SettingsArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE; inputs are paths of artifacts.")]
+OutArgument = Annotated[Path, typer.Argument(help="Directory to write the artifact to.")]
+SettingsArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as in a recipe; inputs are paths of artifacts.")]
 
 
 def add_stage_verbs(app: typer.Typer, evaluate_app: typer.Typer) -> None:
@@ -64,13 +64,20 @@ def search(
 
 def _make(kind: str, settings: Sequence[str], out: Path, seed: int) -> None:
     """Run one stage on explicit paths and say what came out."""
+    from understudy import artifact, stages
     from understudy import recipe as recipes
-    from understudy import stages
     from understudy.config import refs
+    from understudy.errors import ArtifactError
     from understudy.evaluation.summary import search_table
     from understudy.toml import override
 
     config = stages.parse_stage(override({"kind": kind}, settings), where=kind)
+    there = artifact.peek(out)
+    if there is not None and there.kind != stages.MAKES[kind]:
+        hint = "Choose another directory or move it away"
+        raise ArtifactError(
+            "an artifact of another kind stands here", where=out, got=there.kind, wanted=stages.MAKES[kind], hint=hint
+        )
     made = recipes.run_stage(config, {str(r): Path(r) for r in refs(config)}, out, seed=seed)
     if made.kind == "report":
         print_report(made)
