@@ -27,7 +27,7 @@ from understudy.progress import LogHandler
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    help="Text in, a small and fast language-understanding model out.",
+    help="Distil small, fast language-understanding models; run, measure and serve them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -50,7 +50,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "understudy":
             raise
-        said = f"error: this command needs the package '{error.name}'. Install what it needs: pip install \"understudy[train]\"."
+        said = f"error: this command needs the package '{error.name}'. Install what it needs: pip install \".[train]\" in a clone of understudy."
         Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(said)
         sys.exit(2)
     except BrokenPipeError:
@@ -93,12 +93,14 @@ def run(
 def plan(
     recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/paper/teacher-2.3b.toml.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as for run.")] = None,
-    gpus: Annotated[int, typer.Option("--gpus", min=1, help="How many, over all machines.")] = 1,
+    gpus: Annotated[int, typer.Option("--gpus", min=1, help="Number of GPUs, over all machines.")] = 1,
     gpu: Annotated[str, typer.Option("--gpu", help="h200, h100, a100-80g, a100-40g, l40s, a10g, l4, v100-32g or t4.")] = "h200",
-    mfu: Annotated[float, typer.Option("--mfu", min=0.01, max=1, help="Share of its arithmetic that is reached.")] = 0.4,
+    mfu: Annotated[
+        float, typer.Option("--mfu", min=0.01, max=1, help="Share of the GPU's peak FLOP/s that training reaches.")
+    ] = 0.4,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell memory, arithmetic and time of a recipe's encoders on GPUs, before anything runs."""
+    """Estimate memory, FLOPs and hours of a recipe's encoders on GPUs, before anything runs."""
     from understudy import planner
     from understudy import recipe as recipes
 
@@ -111,7 +113,7 @@ def plan(
 
 @app.command()
 def show(path: Annotated[Path, typer.Argument(help="An artifact.")]) -> None:
-    """Verify an artifact and print what it says of itself."""
+    """Check every file of an artifact against its hash and print the manifest."""
     from understudy import artifact
 
     opened = artifact.open(path)

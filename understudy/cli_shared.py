@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FormatOption", "JsonOption", "ModelOption", "PartitionOption", "SeedOption", "announce", "parser_at", "print_report"]
 
-ModelOption = Annotated[Path, typer.Option("--model", help="A runtime or nlu artifact.")]
+ModelOption = Annotated[Path, typer.Option("--model", help="Directory of a runtime, or of a fine-tuned model.")]
 FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
 PartitionOption = Annotated[str, typer.Option("--partition", help="The partition to score.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

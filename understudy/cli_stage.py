@@ -14,7 +14,7 @@ from understudy.cli_shared import SeedOption, print_report
 
 __all__ = ["add_stage_verbs"]
 
-tokenizer_app = typer.Typer(help="Tokenizers.", no_args_is_help=True)
+tokenizer_app = typer.Typer(help="Train a vocabulary, or search for its size.", no_args_is_help=True)
 
 OutArgument = Annotated[Path, typer.Argument(help="Directory to write the artifact to.")]
 SettingsArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as in a recipe; inputs are paths of artifacts.")]
@@ -24,16 +24,17 @@ def add_stage_verbs(app: typer.Typer, evaluate_app: typer.Typer) -> None:
     """Add a command for each stage kind to `app`, those that measure to `evaluate_app`."""
     _stage_verb(app, "corpus", "corpus", "Read, count, sample and convert text.")
     _stage_verb(app, "labels", "labels", "Read labelled utterances.")
-    _stage_verb(app, "nouns", "nouns", "Take sentences with nouns for encoders to guess.")
+    _stage_verb(app, "nouns", "nouns", "Collect sentences with a noun for encoders to guess.")
     app.add_typer(tokenizer_app, name="tokenizer")
     _stage_verb(app, "shards", "shards", "Tokenise and mix corpora.")
-    _stage_verb(app, "adopt", "adopt", "Adopt a masked language model of Hugging Face's as a teacher.")
+    _stage_verb(app, "adopt", "adopt", "Make a masked language model from Hugging Face a teacher.")
     _stage_verb(app, "pretrain", "pretrain", "Pretrain an encoder by masked language modelling.")
-    _stage_verb(app, "listen", "listen", "Write down what a teacher says, for students to learn from.")
+    _stage_verb(app, "listen", "listen", "Keep a teacher's predictions on disk, for students to learn from.")
     _stage_verb(app, "distill", "distill", "Distil an encoder from teachers.")
     _stage_verb(app, "finetune", "finetune", "Fine-tune an encoder for intents and slots.")
     _stage_verb(app, "export", "export", "Export a fine-tuned model to a runtime.")
     _stage_verb(evaluate_app, "report", "evaluate", "Compare models and write a report.")
+    _stage_verb(evaluate_app, "domains", "domains", "Score models by domain, and how like general text each domain is.")
     _stage_verb(evaluate_app, "xnli", "xnli", "Fine-tune on pairs of sentences in one language and test in others.")
 
 
