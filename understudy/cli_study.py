@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from understudy.cli_jobs import JobsOption, announce
+from understudy.cli_shared import JobsOption, announce, plan_table
 
 if TYPE_CHECKING:
     from understudy.recipe import Recipe
@@ -143,12 +143,11 @@ def claims(
 
 
 def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Parts], Study], *, jobs: int, dry_run: bool) -> None:
-    from understudy import recipe as recipes
     from understudy.study import run
 
     derived = run.derive(path, overrides or [], make)
     if dry_run:
-        Console().print(recipes.plan_table(derived.plan()))
+        Console().print(plan_table(derived.plan()))
         return
     page = run.run(derived, jobs=jobs, on_start=announce)
     if page is not None:

@@ -78,7 +78,7 @@ PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli"})
 def parse_stage(table: Mapping[str, Any], *, where: str) -> StageConfig:
     """The settings of one stage. Raises RecipeError for an unknown kind or key."""
     kind = table.get("kind")
-    if kind not in CONFIGS:
+    if not isinstance(kind, str) or kind not in CONFIGS:
         what = "the key 'kind' is missing" if kind is None else f"there is no stage kind '{kind}'"
         raise RecipeError(what, where=where, wanted=f"one of {', '.join(CONFIGS)}", hint=nearest(str(kind), CONFIGS))
     return parse(CONFIGS[kind], table, where=where)

@@ -167,7 +167,7 @@ def test_what_gives_no_noun_is_refused(tmp_path: Path) -> None:
 
 def test_without_stanza_plain_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stanza", None)
-    with pytest.raises(RecipeError, match=r"Stanza, which is not installed.*pip install 'understudy\[stanza\]'"):
+    with pytest.raises(RecipeError, match=r"Stanza, which is not installed.*pip install '\.\[stanza\]'"):
         make(tmp_path / "made", sources=[{"builtin": "text", "size": 3}], tagger="stanza", languages=["de"])
 
 

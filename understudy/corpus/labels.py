@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from understudy.artifact import Artifact, Draft
-from understudy.config import Config, StageConfig
+from understudy.artifact import MANIFEST, Artifact, Draft
+from understudy.config import Config, StageConfig, parse
 from understudy.corpus import tinyworld
 from understudy.corpus.files import expand, language_of, language_of_path, local_files, suffix_of
 from understudy.corpus.formats import PARTITIONS, Labelled, read_bio, read_massive, read_own, read_seq, write_row
@@ -24,7 +24,7 @@ from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.text.spoken import Formatter
 
-__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "run"]
+__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "read_partitions", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -282,6 +282,22 @@ def _measure(partitions: Mapping[str, list[Interpretation]], inventory: Mapping[
         slots=len(slots),
         unseen_labels=unseen,
     )
+
+
+def read_partitions(path: Path, format: str = "auto") -> dict[str, list[Interpretation]]:
+    """All utterances by partition: of a labels artifact, or of a file or folder as `LabelSource` takes it.
+
+    Raises RecipeError for an unknown format, DataError where anything cannot be read.
+    """
+    if (path / MANIFEST).is_file():
+        files = sorted(f for f in path.glob("*.jsonl"))
+        if not files:
+            raise DataError("this artifact holds no labels", where=path, wanted="what a labels stage made, or labelled files")
+        return {file.stem: read_labels(file) for file in files}
+    found: dict[str, list[Interpretation]] = {}
+    for partition, row in read_labelled(parse(LabelSource, {"path": str(path), "format": format}, where="labels")):
+        found.setdefault(partition, []).append(row)
+    return found
 
 
 def read_labels(path: Path) -> list[Interpretation]:

@@ -45,7 +45,7 @@ class NounsConfig(StageConfig):
         sources: where the sentences come from: for "gold" CoNLL-U files of Universal Dependencies, whose names begin with the
             language (de_gsd-dev.conllu). Name them under `exclude` of every corpus too, so that no model has seen them.
         tagger: "gold" takes the nouns that are marked in the files; "stanza" finds them in texts of any format
-            (`pip install 'understudy[stanza]'`; it fetches its models the first time).
+            (`pip install '.[stanza]'`; it fetches its models the first time).
         spoken: sentences in spoken form, each noun where it went.
         limit: sentences per language at most, drawn by the seed; those of a lower limit are among those of a higher one.
         per_sentence: nouns taken from a sentence, each to be guessed by itself, drawn by the seed; 0 takes all.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from understudy import artifact
 from understudy.artifact import Artifact
-from understudy.corpus.labels import LabelSource, read_labelled
+from understudy.corpus.labels import read_partitions
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, Scores, confidence_figures, counts, mean, resample, squeeze
 from understudy.interpretation import Interpretation, Parser, parse
@@ -185,7 +185,7 @@ def evaluate_folder(
 
     Args:
         model_dir: an artifact of kind nlu or runtime.
-        data: a file or folder as `LabelSource` takes it, e.g. `{locale}.jsonl` files of MASSIVE.
+        data: a labels artifact, or a file or folder as `LabelSource` takes it, e.g. `{locale}.jsonl` files of MASSIVE.
         format: the data's format, as in `LabelSource`.
         partition: which part to parse.
         hypotheses: where to write one JSON object per utterance, in the order of the data, for an external scorer.
@@ -193,14 +193,12 @@ def evaluate_folder(
     Raises ArtifactError for a directory that is no model, DataError for data that cannot be read or has no such partition.
     """
     parser = load_parser(artifact.open(model_dir, kind=["nlu", "runtime"]))
-    parts: defaultdict[str, list[Interpretation]] = defaultdict(list)
-    for part, interpretation in read_labelled(LabelSource.model_validate({"path": str(data), "format": format})):
-        parts[part].append(interpretation)
+    parts = read_partitions(data, format)
     if partition not in parts:
         raise DataError(
             "there is no such partition in the data", where=data, got=partition, wanted=f"one of {', '.join(sorted(parts))}"
         )
-    report = evaluate(parser, parts[partition], seen=train_texts(parts["train"]) if partition != "train" else None)
+    report = evaluate(parser, parts[partition], seen=train_texts(parts.get("train", [])) if partition != "train" else None)
     if hypotheses is not None:
         write_hypotheses(hypotheses, report)
     return report

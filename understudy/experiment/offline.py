@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from understudy.artifact import MANIFEST
-from understudy.corpus.labels import LabelSource, read_labelled, read_labels
+from understudy.corpus.labels import read_partitions
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, counts, figures, resample
 from understudy.interpretation import Interpretation
@@ -67,16 +66,8 @@ def read_gold(path: Path, *, format: str = "auto", partition: str = "dev") -> li
 
     Raises DataError where they cannot be read or there are none.
     """
-    if (path / MANIFEST).is_file():
-        file = path / f"{partition}.jsonl"
-        if not file.is_file():
-            raise DataError("these labels have no such partition", where=path, got=partition)
-        gold = read_labels(file)
-    else:
-        source = LabelSource.model_validate({"path": str(path), "format": format})
-        gold = [row for part, row in read_labelled(source) if part == partition]
-    if not gold:
-        raise DataError(
-            "there are no utterances in this partition", where=path, got=partition, hint="Choose another: --partition"
-        )
-    return gold
+    parts = read_partitions(path, format)
+    if partition not in parts:
+        wanted = f"one of {', '.join(sorted(parts))}"
+        raise DataError("there are no utterances in this partition", where=path, got=partition, wanted=wanted)
+    return parts[partition]
