@@ -1,25 +1,32 @@
-"""The load that `serve.py` and `soak.py` put on a server, in a process of its own: bytes made beforehand, sockets, nothing else.
+"""The load that `serve.py` and `soak.py` put on a server, in a process of its own: bytes made beforehand, sockets, epoll, nothing else.
 
     python benchmarks/load.py --port 8080 --texts texts.json --out result.json --clients 64 --seconds 10 [--rate 5000]
 
-Without --rate each of the clients asks again as soon as it is answered. With it requests leave by the clock, whatever became of
-those before them, on as many connections as that takes; how long a reply took counts from when its request was due. Writes JSON:
-how many of each status, percentiles of the replies' time, and every different answer to each text.
+Without --rate each of the clients asks again as soon as it is answered. With it requests leave by the clock, in slices of a
+millisecond, whatever became of those before them: on the connections of the clients, and where all of these await replies on new
+ones, up to 1024. How long a reply took counts from when its request was due, not from when it was sent, so that what a slow server
+keeps from being sent is not left out; `late_ms` says how much of that was so. Who asks shares the processors with who answers: what
+it takes of them is said too (`own_cpu` of one, `own_cpu_us` for a request), and it must be little, or it measures itself.
+
+Writes JSON: how many of each status, percentiles of the replies' time, and every different answer to each text.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import select
+import socket
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 MOST_CONNECTIONS = 1024
+SLICE_S = 0.001
+PATIENCE_S = 10  # for replies, once nothing more is asked
 
 
 def request_of(text: str, token: str | None) -> bytes:
@@ -32,134 +39,144 @@ def request_of(text: str, token: str | None) -> bytes:
     return head.encode() + body
 
 
-class Client(asyncio.Protocol):
+@dataclass(slots=True)
+class Client:
     """One connection, one request at a time."""
 
-    def __init__(self, load: Load) -> None:
-        self.load, self.received = load, bytearray()
-        self.transport: asyncio.Transport | None = None
-        self.text, self.due, self.wanted = -1, 0.0, -1
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.load.connected(self)
-
-    def ask(self, text: int, due: float) -> None:
-        assert self.transport is not None
-        self.text, self.due = text, due
-        self.transport.write(self.load.requests[text])
-
-    def data_received(self, data: bytes) -> None:
-        self.received += data
-        if self.wanted < 0 and (end := self.received.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self.received[:end]).lower()
-            length = head.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]
-            self.wanted = end + 4 + int(length)
-        if self.wanted >= 0 and len(self.received) >= self.wanted:
-            status, end = int(self.received[9:12]), self.received.find(b"\r\n\r\n") + 4
-            body, text = bytes(self.received[end : self.wanted]), self.text
-            del self.received[: self.wanted]
-            self.text, self.wanted = -1, -1
-            self.load.answered(self, status, text, body, time.perf_counter() - self.due)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.load.lost(self, self.text >= 0)
+    socket: socket.socket
+    text: int = -1
+    due: float = 0.0
+    received: bytes = b""
 
 
 class Load:
-    """What is sent, and what came back."""
+    """What is sent, and what came back.
 
-    def __init__(self, requests: list[bytes], *, closed: bool) -> None:
-        self.requests, self.closed = requests, closed
-        self.sent, self.dropped, self.open = 0, 0, 0
+    Args:
+        port: of the server.
+        requests: bytes, asked one after the other.
+        closed: ask again as soon as an answer is there.
+    """
+
+    def __init__(self, port: int, requests: list[bytes], *, closed: bool) -> None:
+        self.port, self.requests, self.closed = port, requests, closed
+        self.poll, self.clients = select.epoll(), dict[int, Client]()
+        self.idle, self.due = list[Client](), deque[float]()
+        self.sent = self.asked = self.broken = 0
         self.statuses: Counter[int] = Counter()
         self.seconds: dict[int, list[float]] = {}
+        self.late: list[float] = []
         self.bodies: dict[int, set[bytes]] = {}
-        self.idle: list[Client] = []
-        self.due: list[float] = []
-        self.ending = False
+        self._heads: dict[bytes, tuple[int, int]] = {}  # there are few: status and length of the body
 
-    def next(self, client: Client, due: float) -> None:
-        client.ask(self.sent % len(self.requests), due)
+    def connect(self) -> Client:
+        link = socket.create_connection(("127.0.0.1", self.port))
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.setblocking(False)
+        self.clients[link.fileno()] = client = Client(link)
+        self.poll.register(link, select.EPOLLIN)
+        return client
+
+    def ask(self, client: Client, due: float) -> None:
+        client.text, client.due = self.sent % len(self.requests), due
         self.sent += 1
+        self.asked += 1
+        self.late.append(time.perf_counter() - due)
+        try:
+            client.socket.send(self.requests[client.text])
+        except OSError:
+            self.drop(client)
 
-    def connected(self, client: Client) -> None:
-        if self.closed:
-            self.next(client, time.perf_counter())
-        elif self.due:
-            self.next(client, self.due.pop(0))
+    def ask_due(self, due: float) -> None:
+        """Ask on a connection that is free, or on a new one, or as soon as there is one."""
+        if self.idle:
+            self.ask(self.idle.pop(), due)
+        elif len(self.clients) < MOST_CONNECTIONS:
+            self.ask(self.connect(), due)
         else:
-            self.idle.append(client)
+            self.due.append(due)
 
-    def answered(self, client: Client, status: int, text: int, body: bytes, seconds: float) -> None:
-        self.statuses[status] += 1
-        self.seconds.setdefault(status, []).append(seconds)
-        if status == 200:
-            self.bodies.setdefault(text, set()).add(body)
-        if self.closed and not self.ending:
-            self.next(client, time.perf_counter())
-        elif not self.closed and self.due:
-            self.next(client, self.due.pop(0))
-        else:
-            self.idle.append(client)
-
-    def lost(self, client: Client, asked: bool) -> None:
-        self.dropped += asked
-        self.open -= 1
-        if client in self.idle:
+    def drop(self, client: Client) -> None:
+        """A connection has ended, with or without a request on it."""
+        if client.text >= 0:
+            self.broken += 1
+            self.asked -= 1
+        elif client in self.idle:
             self.idle.remove(client)
+        del self.clients[client.socket.fileno()]
+        client.socket.close()
+
+    def listen(self, timeout: float, *, ending: bool = False) -> None:
+        """Take what has come, and ask on; a slice of it at most, or requests would not leave in time."""
+        for file, _ in self.poll.poll(timeout, 64):
+            client = self.clients[file]
+            try:
+                data = client.received + client.socket.recv(65536)
+            except OSError:
+                data = b""
+            if len(data) == len(client.received):
+                self.drop(client)
+                continue
+            end = data.find(b"\r\n\r\n")
+            status, length = self._head(data[:end]) if end >= 0 else (0, 0)
+            if end < 0 or len(data) < end + 4 + length:
+                client.received = data
+                continue
+            now = time.perf_counter()
+            self.statuses[status] += 1
+            self.seconds.setdefault(status, []).append(now - client.due)
+            if status == 200:
+                self.bodies.setdefault(client.text, set()).add(data[end + 4 :])
+            self.asked -= 1
+            client.text, client.received = -1, b""
+            if self.closed and not ending:
+                self.ask(client, now)
+            elif self.due:
+                self.ask(client, self.due.popleft())
+            else:
+                self.idle.append(client)
+
+    def _head(self, head: bytes) -> tuple[int, int]:
+        if head not in self._heads:
+            length = head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]
+            self._heads[head] = int(head[9:12]), int(length)
+        return self._heads[head]
 
 
-async def run(args: argparse.Namespace) -> dict[str, Any]:
+def put(load: Load, *, clients: int, seconds: float, rate: float | None, most: int | None) -> dict[str, Any]:
     """Put the load on and say what came of it."""
-    texts = json.loads(Path(args.texts).read_text(encoding="utf-8"))
-    load = Load([request_of(text, args.token) for text in texts], closed=args.rate is None)
-    loop = asyncio.get_running_loop()
-    tasks: set[asyncio.Task[Any]] = set()
-
-    def connect() -> None:
-        load.open += 1
-        tasks.add(task := loop.create_task(loop.create_connection(lambda: Client(load), "127.0.0.1", args.port)))
-        task.add_done_callback(tasks.discard)
-
-    started = time.perf_counter()
-    if args.rate is None:
-        for _ in range(args.clients):
-            connect()
-        while time.perf_counter() < started + args.seconds and (args.requests is None or load.sent < args.requests):
-            await asyncio.sleep(0.01)
-    else:
-        made = 0
-        while (now := time.perf_counter()) < started + args.seconds:
-            due = int((now - started) * args.rate)
-            for n in range(made, due):
-                at = started + n / args.rate
-                if load.idle:
-                    load.next(load.idle.pop(), at)
-                else:
-                    load.due.append(at)
-                    if load.open < MOST_CONNECTIONS:
-                        connect()
-            made = due
-            await asyncio.sleep(0.001)
-    lasted = time.perf_counter() - started
-    answered_in_time = sum(load.statuses.values())
-    load.ending = True
-    give_up = time.perf_counter() + 10
-    while sum(load.statuses.values()) + load.dropped < load.sent + len(load.due) and time.perf_counter() < give_up:
-        await asyncio.sleep(0.01)
+    for _ in range(clients):
+        load.idle.append(load.connect())
+    time.sleep(0.2)  # until the server has accepted them
+    clock: Callable[[], float] = time.perf_counter
+    spent, started, made = time.process_time(), clock(), 0
+    if load.closed:
+        while load.idle:
+            load.ask(load.idle.pop(), clock())
+    while (now := clock()) < started + seconds and (most is None or load.sent < most):
+        if rate is not None:
+            while made < int((now - started) * rate):
+                load.ask_due(started + made / rate)
+                made += 1
+        load.listen(SLICE_S if rate is not None else 0.05)
+    lasted, own, in_time = clock() - started, time.process_time() - spent, load.statuses.copy()
+    give_up = clock() + PATIENCE_S
+    while (load.asked or load.due) and load.clients and clock() < give_up:
+        load.listen(0.05, ending=True)
     return {
         "seconds": lasted,
         "sent": load.sent,
-        "unsent": len(load.due),
-        "unanswered": load.sent - sum(load.statuses.values()),
-        "per_second": answered_in_time / lasted,
-        "accepted_per_second": load.statuses[200] / lasted,
+        "lost": load.asked + len(load.due),  # no answer ever
+        "broken": load.broken,
+        "per_second": sum(in_time.values()) / lasted,
+        "accepted_per_second": in_time[200] / lasted,
         "statuses": {str(status): count for status, count in load.statuses.items()},
-        "ms": {str(status): percentiles(seconds) for status, seconds in load.seconds.items()},
-        "connections": load.open,
-        "own_cpu_us": 1e6 * time.process_time() / max(1, load.sent),
-        "answers": [sorted(body.decode() for body in load.bodies.get(i, ())) for i in range(len(texts))],
+        "ms": {str(status): percentiles(found) for status, found in load.seconds.items()},
+        "late_ms": percentiles(load.late),
+        "connections": len(load.clients),
+        "own_cpu": own / lasted,
+        "own_cpu_us": 1e6 * own / max(1, load.sent),
+        "answers": [sorted(body.decode() for body in load.bodies.get(i, ())) for i in range(len(load.requests))],
     }
 
 
@@ -173,14 +190,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--texts", required=True, help="a JSON list")
-    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--clients", type=int, default=64, help="connections that are there from the start")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rate", type=float, help="requests per second")
-    parser.add_argument("--requests", type=int, help="end after about so many; not with --rate")
+    parser.add_argument("--requests", type=int, help="end after about so many")
     parser.add_argument("--token")
     parser.add_argument("--out", type=Path, required=True, help="where the JSON is to go")
     args = parser.parse_args()
-    args.out.write_text(json.dumps(uvloop.run(run(args))), encoding="utf-8")
+    texts = json.loads(Path(args.texts).read_text(encoding="utf-8"))
+    load = Load(args.port, [request_of(text, args.token) for text in texts], closed=args.rate is None)
+    result = put(load, clients=args.clients, seconds=args.seconds, rate=args.rate, most=args.requests)
+    args.out.write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

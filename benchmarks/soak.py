@@ -57,7 +57,9 @@ def main() -> None:
         )
         sizes: list[float] = []
         done, lost = 0, 0
-        with running([sys.executable, "-m", "understudy", "serve", "--model", str(runtime), "--port", "0"]) as (process, port):
+        with running(
+            [sys.executable, "-m", "understudy", "serve", "--model", str(runtime), "--port", "0", "limits.wait_ms=60000"]
+        ) as (process, port):
             while len(sizes) < ROUNDS:
                 result = ask(port, file, 3600, clients=args.clients, requests=args.requests // ROUNDS)
                 done += result["statuses"].get("200", 0)

@@ -191,7 +191,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on, 8080 if not given; 0 takes a free one.")] = None,
     experiment: ExperimentOption = None,
     events: EventsOption = None,
-    settings: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, such as limits.pending=64 or watch_s=10.")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, such as limits.wait_ms=50 or watch_s=10.")] = None,
 ) -> None:
     """Serve runtimes over HTTP."""
     from understudy.serving import process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,17 +162,29 @@ def test_a_server_that_has_not_started_or_has_stopped_is_not_ready(runtime: Runt
     assert unstarted.get("/ready").status_code == 503
 
 
-def test_more_requests_than_may_wait_are_sent_away(runtime: Runtime):
-    app = create_app({"main": runtime}, AppConfig(limits=Limits(pending=1)))
+def test_requests_that_would_wait_too_long_are_sent_away(runtime: Runtime):
+    app = create_app({"main": runtime}, AppConfig(limits=Limits(wait_ms=1)))
     with TestClient(app) as client:
         assert client.post("/v1/parse", json={"text": "stop"}).status_code == 200
-        app.batcher.pending = 1  # as while another request runs
+        app.batcher.queued = 10**6  # as while others wait
         reply = client.post("/v1/parse", json={"text": "stop"})
         refused(reply, 429, "busy")
         assert reply.headers["retry-after"] == "1"
         assert client.get("/health").status_code == 200
-        app.batcher.pending = 0
+        app.batcher.queued = 0
         assert client.post("/v1/parse", json={"text": "stop"}).status_code == 200
+
+
+def test_those_let_in_count_before_they_stand_in_line(runtime: Runtime):
+    # At 2 ms a text, as long as nothing is known, the first waits 0 ms, the second 2, and the third would wait 4.
+    app = create_app({"main": runtime}, AppConfig(limits=Limits(wait_ms=3), workers=1))
+
+    async def arriving() -> list[bool]:
+        at_once = [app.admits() for _ in range(4)]
+        await asyncio.sleep(0)  # what was let in is handled: it stands in line, or was found wanting
+        return [*at_once, app.admits()]
+
+    assert asyncio.run(arriving()) == [True, True, False, False, True]
 
 
 def test_a_server_that_leaves_answers_and_ends_connections(runtime: Runtime):
@@ -235,6 +248,7 @@ def test_counters(runtime: Runtime):
     assert 'understudy_batch_texts_sum{model="main"} 2.0' in lines
     assert 'understudy_errors_total{status="422"} 1.0' in lines
     assert "understudy_queue_length 0.0" in lines
+    assert "understudy_expected_wait_seconds 0.0" in lines
     assert "understudy_requests_in_flight 1.0" in lines, "the one that asks"
     assert "understudy_requests_pending 0.0" in lines
 

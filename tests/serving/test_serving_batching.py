@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +16,7 @@ from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.runtime.encode import Encoded
 from understudy.runtime.session import Runtime
-from understudy.serving.batching import Batcher
+from understudy.serving.batching import NICE, Batcher
 from understudy.serving.measures import Measures
 from understudy.serving.protocol import Refusal
 
@@ -27,8 +29,10 @@ class Held(Runtime):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime.path, runtime.session, runtime.tokenizer, runtime.labels, runtime.settings, hash=runtime.hash)
         self.go, self.began, self.batches = threading.Event(), threading.Event(), list[list[str]]()
+        self.thread = 0
 
     def answer(self, encoded: Sequence[Encoded], *, ks: Sequence[int] | None = None) -> list[Interpretation]:
+        self.thread = threading.get_native_id()
         self.began.set()
         assert self.go.wait(20)
         self.batches.append([one.text for one in encoded])
@@ -74,6 +78,57 @@ def test_a_request_beyond_the_budget_runs_alone(batcher: Batcher, held: Held):
     found = asyncio.run(together(batcher, held, [["stop"], ["stop"] * 9, ["hello"]]))
     assert [len(batch) for batch in held.batches] == [1, 1, 9, 1]
     assert [len(each) for each in found] == [1, 9, 1]  # type: ignore[arg-type]
+
+
+def test_short_texts_of_a_batch_run_without_the_long_ones(held: Held):
+    batcher, long = Batcher(workers=1, budget=200, measures=Measures()), "play the new album by nina simone"
+    width = len(held.encode(long).ids)
+    assert 11 * width > 10 * 3 + width + 20, "tokens of one run with all; of two, and what a run costs"
+    found = asyncio.run(together(batcher, held, [["stop"]] * 5 + [[long]] + [["stop"]] * 5))
+    assert held.batches == [["stop"], ["stop"] * 10, [long]]
+    assert found == [[held("stop")]] * 5 + [[held(long)]] + [[held("stop")]] * 5
+    batcher.close()
+
+
+def test_a_run_is_not_cut_where_that_saves_little(batcher: Batcher, held: Held):
+    asyncio.run(together(batcher, held, [["stop"], ["wake me at six"]]))
+    assert 2 * len(held.encode("wake me at six").ids) < 3 + 20
+    assert held.batches == [["stop"], ["stop", "wake me at six"]]
+
+
+def test_the_wait_is_that_of_the_texts_before_by_the_pace_of_late(held: Held):
+    batcher, deadline = Batcher(workers=2, budget=1, measures=Measures()), time.monotonic() + FAR
+
+    async def waits() -> tuple[float, ...]:
+        def ask(*texts: str, beside: bool = False) -> asyncio.Task[list[Interpretation]]:
+            run = batcher.run("m", held, texts, [None] * len(texts), deadline=deadline, beside=beside)
+            return asyncio.create_task(run)
+
+        idle = batcher.wait_s()
+        running = [ask("stop"), ask("stop")]
+        while batcher.pending - batcher.waiting < 2:
+            await asyncio.sleep(0.01)
+        waiting = [ask("stop", "stop", "stop"), ask("hello"), ask("stop", beside=True)]
+        await asyncio.sleep(0.01)
+        found = idle, batcher.wait_s(), batcher.wait_s(6), batcher.wait_s(beside=True)
+        await asyncio.sleep(0.1)
+        held.go.set()
+        await asyncio.gather(*running, *waiting)
+        return found
+
+    # Nothing is known yet: 2 ms a text. Two workers have four texts before one that comes now, ten after six others, one beside.
+    assert asyncio.run(waits()) == pytest.approx((0, 0.004, 0.010, 0.001))
+    assert batcher.wait_s() == 0
+    assert batcher.wait_s(2) > 0.01, "two batches of one text took a tenth of a second each"
+    batcher.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_workers_stand_back_behind_the_event_loop(batcher: Batcher, held: Held):
+    held.go.set()
+    asyncio.run(batcher.run("m", held, ["stop"], [None], deadline=time.monotonic() + FAR))
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert os.getpriority(os.PRIO_PROCESS, held.thread) == min(19, own + NICE)
 
 
 def test_answers_go_to_those_who_asked(batcher: Batcher, held: Held):

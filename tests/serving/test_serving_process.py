@@ -21,10 +21,12 @@ from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
 from understudy.serving.process import ServeConfig, load_models, serve, settings
 
+PATIENT = "limits.wait_ms=60000"  # nobody is sent away, however slow the machine
+
 
 @pytest.fixture
 def server(runtime_dir: Path) -> Iterator[Server]:
-    with running("--model", f"main={runtime_dir}") as started:
+    with running("--model", f"main={runtime_dir}", PATIENT) as started:
         yield started
 
 
@@ -64,7 +66,7 @@ def test_a_server_that_is_ended_answers_what_it_accepted(runtime_dir: Path):
     body = {"text": ["wake me up at nine am on friday"] * 256}
     answered: list[int] = []
 
-    with running("--model", runtime_dir, "linger_s=4") as (process, url), ThreadPoolExecutor(4) as pool:
+    with running("--model", runtime_dir, "linger_s=4", PATIENT) as (process, url), ThreadPoolExecutor(4) as pool:
 
         def ask(_: int) -> None:
             """Ask until told to go: any error on the way is a lost request."""
@@ -173,8 +175,8 @@ def test_a_port_in_use_is_an_error_for_people(runtime_dir: Path):
 
 def test_settings_come_from_words_and_options():
     assert settings([]).host == "127.0.0.1"
-    config = settings(["limits.pending=5", "log_texts=true", "port=1"], port=2)
-    assert (config.limits.pending, config.log_texts, config.port) == (5, True, 2)
+    config = settings(["limits.wait_ms=5", "log_texts=true", "port=1"], port=2)
+    assert (config.limits.wait_ms, config.log_texts, config.port) == (5, True, 2)
     with pytest.raises(RecipeError, match="Did you mean 'watch_s'"):
         settings(["watch=1"])
 

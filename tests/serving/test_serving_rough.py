@@ -20,7 +20,7 @@ from helpers_tiny import SENTENCES
 
 from understudy.runtime.session import Runtime
 from understudy.serving.app import AppConfig, Application, Limits, create_app
-from understudy.serving.connection import Connection, whole_request
+from understudy.serving.connection import Connection, plain_request
 
 BODY = b'{"text": "stop"}'
 HEAD = b"POST /v1/parse HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -145,7 +145,7 @@ def test_a_crowd_is_told_to_come_again_and_those_let_in_are_answered(runtime_dir
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=60) as client:
             return await asyncio.gather(*(client.post("/v1/parse", json={"text": text}) for text in texts))
 
-    with serving(runtime_dir, Limits(pending=2)) as (_, port):
+    with serving(runtime_dir, Limits(wait_ms=0.1)) as (_, port):
         replies = asyncio.run(crowd(port))
     assert {reply.status_code for reply in replies} == {200, 429}
     for text, reply in zip(texts, replies, strict=True):
@@ -158,10 +158,10 @@ def test_a_crowd_is_told_to_come_again_and_those_let_in_are_answered(runtime_dir
 def test_a_request_is_refused_from_its_bytes_and_its_connection_stays(served: tuple[Application, int], port: int):
     app, _ = served
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        waiting, app.batcher.pending = app.batcher.pending, 10**6
+        app.batcher.queued = 10**6
         connection.sendall(WHOLE)
         refused = connection.recv(65536)
-        app.batcher.pending = waiting
+        app.batcher.queued = 0
         assert refused.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
         assert b"retry-after: 1\r\n" in refused
         assert complete(refused)
@@ -169,26 +169,50 @@ def test_a_request_is_refused_from_its_bytes_and_its_connection_stays(served: tu
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
+def test_the_body_of_a_refused_request_is_passed_over(served: tuple[Application, int], port: int):
+    app, _ = served
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        app.batcher.queued = 10**6
+        connection.sendall(WHOLE[: -len(BODY)])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 429")
+        app.batcher.queued = 0
+        connection.sendall(BODY[:3])
+        time.sleep(0.05)
+        connection.sendall(BODY[3:] + WHOLE)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_refused_request_whose_body_does_not_come_loses_its_connection(served: tuple[Application, int], port: int):
+    app, _ = served
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        app.batcher.queued = 10**6
+        connection.sendall(WHOLE[:-1])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 429")
+        app.batcher.queued = 0
+        assert connection.recv(65536) == b""
+
+
 def test_what_may_be_refused_from_its_bytes():
     def changed(line: bytes) -> bytes:
         return WHOLE.replace(b"Host: x\r\n", b"Host: x\r\n" + line)
 
-    assert whole_request(WHOLE) == "/v1/parse"
-    assert whole_request(WHOLE.replace(b"/v1/", b"/model/")) == "/model/parse"
-    assert whole_request(changed(b"Connection: keep-alive\r\n")) == "/v1/parse"
+    assert plain_request(WHOLE) == ("/v1/parse", 0)
+    assert plain_request(WHOLE.replace(b"/v1/", b"/model/")) == ("/model/parse", 0)
+    assert plain_request(changed(b"Connection: keep-alive\r\n")) == ("/v1/parse", 0)
+    assert plain_request(WHOLE[:-5]) == ("/v1/parse", 5)
     special = (
         b"Connection: close\r\n",
         b"Expect: 100-continue\r\n",
         b"Transfer-Encoding: chunked\r\n",
         b"Content-Length: 16\r\n",
     )
-    assert [whole_request(changed(line)) for line in special] == [None] * 4
+    assert [plain_request(changed(line)) for line in special] == [None] * 4
     others = (
-        WHOLE[:-1],
+        WHOLE[: -len(BODY) - 1],
         WHOLE + WHOLE,
         WHOLE[1:],
         WHOLE.replace(b"1.1", b"1.0"),
         WHOLE.replace(b"/v1/parse", b"/v1/models"),
         b"",
     )
-    assert [whole_request(data) for data in others] == [None] * 6
+    assert [plain_request(data) for data in others] == [None] * 6

@@ -145,7 +145,7 @@ def test_a_model_in_the_shadow_is_run_and_not_heard(models: dict[str, Runtime], 
 
 def test_a_shadow_delays_nobody_and_is_left_out_where_there_is_no_room(models: dict[str, Runtime], events: Path):
     held = Held(models["new"])
-    app = serving({**models, "new": held}, events, AppConfig(workers=2, limits=Limits(pending=1)), shadow=True)
+    app = serving({**models, "new": held}, events, AppConfig(workers=2, limits=Limits(wait_ms=0.1)), shadow=True)
     with TestClient(app) as client:
         parse(client, user="ann")  # runs in the shadow, and is held there
         assert held.began.wait(20)
@@ -222,7 +222,7 @@ def test_feedback_needs_the_token_and_is_taken_while_the_server_is_busy(models: 
     app, body = serving(models, events, token="s3cret"), {"request_id": "1", "dissatisfied": True}
     with TestClient(app) as client:
         assert client.post("/v1/feedback", json=body).status_code == 401
-        app.batcher.pending = 10**6
+        app.batcher.queued = 10**6
         headers = {"Authorization": "Bearer s3cret"}
         assert client.post("/v1/parse", json={"text": "stop"}, headers=headers).status_code == 429
         assert client.post("/v1/feedback", json=body, headers=headers).status_code == 202

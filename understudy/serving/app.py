@@ -66,7 +66,6 @@ PAGE = Path(__file__).with_name("playground.html")
 # The page carries its own style and script and talks to nobody but this server.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 COSTLY = ("/v1/parse", "/model/parse")  # shut while busy; feedback is not: what is known of busy hours would be lost
-PENDING_PER_WORKER = 40  # at some milliseconds each, the last of them waits less than a fifth of a second
 
 
 class AppConfig(Config):
@@ -117,9 +116,10 @@ class Application:
         self.limits, self.measures = self.config.limits, Measures()
         self.models = Models(models, self.measures)
         workers = self.config.workers or available_cpus()
-        self.most_pending = self.limits.pending or PENDING_PER_WORKER * workers
         self.batcher = Batcher(workers=workers, budget=self.config.batch_tokens, measures=self.measures)
-        self.measures.watch(pending=lambda: self.batcher.pending, waiting=lambda: self.batcher.waiting)
+        batcher = self.batcher
+        self.measures.watch(pending=lambda: batcher.pending, waiting=lambda: batcher.waiting, wait_s=batcher.wait_s)
+        self.let_in = 0  # requests that have arrived whole and whose handling begins in this turn of the event loop
         self.conductor = self._conductor(trial) if trial is not None else None
         self.page, self.document = PAGE.read_text(encoding="utf-8"), document(token=token is not None)
         self.started, self.leaving = False, False
@@ -160,13 +160,32 @@ class Application:
         self.batcher.close()
 
     def busy(self) -> bool:
-        """Whether as many requests wait or run as may."""
-        return self.batcher.pending >= self.most_pending
+        """Whether a request that comes now would wait too long."""
+        return self._too_long(self.batcher.wait_s())
+
+    def admits(self) -> bool:
+        """Whether a request that has arrived now is to be handled. Those that were told so count from then on.
+
+        A turn of the event loop takes all requests that are there from their sockets before it handles the first of them: without
+        this a crowd would find the same few places free, and be refused only after it was read.
+        """
+        if self._too_long(self.batcher.wait_s(self.let_in)):
+            return False
+        if not self.let_in:  # what is called soon is called before more is read
+            asyncio.get_running_loop().call_soon(self._turn)
+        self.let_in += 1
+        return True
+
+    def _turn(self) -> None:
+        self.let_in = 0
+
+    def _too_long(self, seconds: float) -> bool:
+        return 1000 * seconds > self.limits.wait_ms
 
     def _conductor(self, trial: Trial) -> Conductor:
         def full() -> bool:
-            """As many models may wait in the shadow as requests may wait."""
-            return self.busy() or self.batcher.waiting_beside >= self.most_pending
+            """Models in the shadow may wait as long as requests may."""
+            return self.busy() or self._too_long(self.batcher.wait_s(beside=True))
 
         timeout_s = self.limits.timeout_ms / 1000
         return Conductor(trial, self.models, self.batcher, self.measures, full=full, timeout_s=timeout_s)

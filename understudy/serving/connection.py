@@ -1,8 +1,8 @@
 """A connection of uvicorn's that turns requests away before they cost anything, and clients that do not come to the point.
 
-While as many requests wait as may, the rest must be told so for a tenth of what an answer costs: otherwise a crowd of them keeps
-the event loop from the work inside, and those who were let in wait too. A request that arrives whole is refused from its bytes;
-every other goes the common way, where the gate refuses it.
+While requests would wait too long, they must be told so for a small part of what an answer costs: otherwise a crowd of them keeps
+the event loop from the work inside, and those who were let in wait too. A request is refused from the bytes of its headers, and what
+comes of its body is passed over; what looks out of the ordinary goes the common way, where the gate refuses it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ _SPECIAL = re.compile(
 )
 
 
-def whole_request(data: bytes) -> str | None:
-    """The path of the request to parse text that `data` is, where it is one whole, plain request and nothing else."""
+def plain_request(data: bytes) -> tuple[str, int] | None:
+    """Where `data` is one plain request to parse text, or one without the end of its body: its path, and the bytes still to come."""
     first = _REFUSABLE.match(data)
     end = data.find(b"\r\n\r\n")
     if first is None or end < 0:
         return None
     head = data[: end + 2].lower()
     length = _LENGTH.search(head)
-    if length is None or len(data) != end + 4 + int(length[1]) or _SPECIAL.search(head):
+    if length is None or _SPECIAL.search(head):
         return None
-    return first[1].decode()
+    missing = end + 4 + int(length[1]) - len(data)
+    return (first[1].decode(), missing) if missing >= 0 else None
 
 
 def _bytes_of_refusal() -> bytes:
@@ -56,6 +57,7 @@ class Connection(HttpToolsProtocol):
         assert isinstance(config.app, Application)
         self.application = config.app
         self._within = False  # a request: its end has not come yet
+        self._passed_over = 0  # bytes still to come of a request that was refused
         self._opening: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -67,14 +69,33 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.application.busy() and self._is_idle() and (path := whole_request(data)):
-            self._have_headers()
-            self._unset_keepalive_if_required()
-            self.transport.write(self.refusal)
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-            self.application.measures.request(path, 429, None)
-        else:
+        if self._passed_over:
+            data = self._pass_over(data)
+        if not data:
+            return
+        plain = plain_request(data) if self._is_idle() else None
+        if plain is None or self.application.admits():
             super().data_received(data)
+        else:
+            self._refuse(*plain)
+
+    def _refuse(self, path: str, missing: int) -> None:
+        self._unset_keepalive_if_required()
+        self.transport.write(self.refusal)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.application.measures.request(path, 429, None)
+        self._have_headers()
+        self._passed_over = missing
+        if missing:
+            self._expect_headers()  # the rest of the body may take no longer than they
+
+    def _pass_over(self, data: bytes) -> bytes:
+        """What follows the body of a refused request."""
+        rest = data[self._passed_over :]
+        self._passed_over = max(0, self._passed_over - len(data))
+        if not self._passed_over:
+            self._have_headers()
+        return rest
 
     def on_message_begin(self) -> None:
         self._within = True

@@ -1,4 +1,4 @@
-"""The door: who has no token is turned away, and who comes while too many wait. Before anything of a request is read."""
+"""The door: who has no token is turned away, and who would wait too long. Before anything of a request is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Gate:
         token: what `Authorization: Bearer` must bring; None lets everybody in.
         public: paths that need no token, such as those of probes.
         costly: paths that are shut while `busy`.
-        busy: whether as many requests wait as may.
+        busy: whether a request would wait too long.
         leaving: whether the server is about to go: replies then end their connections, so that clients turn elsewhere.
     """
 
@@ -72,7 +72,7 @@ class Gate:
 
 
 def too_busy() -> Refusal:
-    """What is said while as many requests wait as may."""
+    """What is said to a request that would wait too long."""
     return Refusal(429, "busy", "Too many requests are waiting", hint="Try again in a second", headers={"Retry-After": "1"})
 
 

@@ -37,6 +37,9 @@ class Measures:
         self.in_flight = Gauge("understudy_requests_in_flight", "Requests that were not replied to yet.", registry=self.registry)
         self.pending = Gauge("understudy_requests_pending", "Parse requests waiting or running.", registry=self.registry)
         self.waiting = Gauge("understudy_queue_length", "Parse requests that no worker has taken yet.", registry=self.registry)
+        self.wait = Gauge(
+            "understudy_expected_wait_seconds", "Until a worker is free for a text that comes now.", registry=self.registry
+        )
         self.trial = Counter(
             "understudy_experiment_events_total", "What was told to the experiment's log, and what was not.", ["event"],
             registry=self.registry,
@@ -52,10 +55,11 @@ class Measures:
     def _histogram(self, name: str, what: str, label: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"understudy_{name}", what, [label], buckets=buckets, registry=self.registry)
 
-    def watch(self, *, pending: Callable[[], float], waiting: Callable[[], float]) -> None:
+    def watch(self, *, pending: Callable[[], float], waiting: Callable[[], float], wait_s: Callable[[], float]) -> None:
         """Where the lengths of lines are read from when somebody asks."""
         self.pending.set_function(pending)
         self.waiting.set_function(waiting)
+        self.wait.set_function(wait_s)
 
     def request(self, path: str, status: int, seconds: float | None) -> None:
         """A request was replied to; None for one whose time was nobody's."""

@@ -8,6 +8,7 @@ SIGHUP            loads every model anew
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -82,6 +83,9 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
     config = config or ServeConfig()
     app = create_app(models, config, token=_token(config.token_file), trial=trial)
     listener = _listen(config.host, config.port)
+    # What is there now stays. Looking through it for rubbish again and again would halt every request for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
     shown = f"[{config.host}]" if ":" in config.host else config.host
     log.info("serving %s on http://%s:%d", ", ".join(models), shown, listener.getsockname()[1])
     server = _Server(

@@ -48,15 +48,16 @@ class Limits(Config):
     """What one request may ask for, and how many may wait.
 
     body_bytes: size of a request's body. body_seconds: how long its sending may take, and that of its headers. texts: texts in one
-    request. text_chars: characters of one text. pending: requests that may wait or run at once before others are sent away with
-    429; 40 for each worker where not given. timeout_ms: deadline of a request that names none, and the longest it may name.
+    request. text_chars: characters of one text. wait_ms: milliseconds that a request may have to wait for a worker, by the pace of
+    the last ones; who would wait longer is sent away with 429. timeout_ms: deadline of a request that names none, and the longest it
+    may name.
     """
 
     body_bytes: int = Field(default=1 << 20, gt=0)
     body_seconds: float = Field(default=10, gt=0)
     texts: int = Field(default=256, gt=0)
     text_chars: int = Field(default=2000, gt=0)
-    pending: int | None = Field(default=None, gt=0)
+    wait_ms: float = Field(default=100, gt=0)
     timeout_ms: float = Field(default=30_000, gt=0)
 
 
