@@ -61,7 +61,7 @@ static Widths widths(const Model *m) {
 /* Bytes of scratch space for `tokens` tokens in sequences of at most `longest`. */
 EXPORT size_t understudy_scratch(const Model *m, int tokens, int longest) {
     Widths w = widths(m);
-    size_t row = sizeof(float) * ((size_t)2 * w.h + 2 * w.wide + 2) + w.bytes;
+    size_t row = sizeof(float) * ((size_t)3 * w.h + w.wide + 2) + w.bytes;
     return tokens * row + sizeof(float) * ((size_t)m->width + 1) * up(longest, 16) + 1024;
 }
 
@@ -130,7 +130,7 @@ EXPORT FAST int understudy_run(const Model *m, const int64_t *ids, const int32_t
     }
     char *room = scratch;
     float *h = take(&room, sizeof(float) * w.h * tokens), *a = take(&room, sizeof(float) * w.h * tokens);
-    float *wide = take(&room, sizeof(float) * w.wide * tokens), *pooled = take(&room, sizeof(float) * w.wide * tokens);
+    float *wide = take(&room, sizeof(float) * w.wide * tokens), *pooled = take(&room, sizeof(float) * w.h * sequences);
     float *keys = take(&room, sizeof(float) * m->width * up(longest, 16));
     float *shares = take(&room, sizeof(float) * up(longest, 16));
     Rows q = {take(&room, (size_t)w.bytes * tokens), take(&room, sizeof(float) * tokens), NULL, w.bytes};

@@ -1,7 +1,7 @@
 /* What the int8 kernel does to rows of numbers, with AVX-512 VNNI.
  *
- * A product of ten rows reads every weight once and does little with it. Weights therefore lie in the order in which they are read,
- * and are asked for 8 kB ahead: a student's products then take a quarter of the time that they take where they wait for memory.
+ * A product of ten rows reads every weight once and does little with it. Weights therefore lie in the order in which they are
+ * read, and are asked for 8 kB ahead: a student's products then take a quarter of the time of those that wait for memory.
  *
  * Rows of floats begin at a cache line and are filled up to a multiple of 32 with zeros, which stay so.
  */
@@ -21,8 +21,8 @@ typedef struct {
     float epsilon;
 } Norm;
 
-/* weight: panels of 32 columns, in each four inputs of a column side by side. scale, bias, sums (of a column's weights): as wide as
- * a row of outputs. */
+/* weight: panels of 32 columns, in each four inputs of a column side by side. scale, bias, sums (of a column's weights): as wide
+ * as a row of outputs. */
 typedef struct {
     const int8_t *weight;
     const float *scale, *bias;
@@ -64,7 +64,7 @@ INLINE __m512 gelu(__m512 x) {
     const float terms[4] = {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) y = _mm512_fmadd_ps(y, t, _mm512_set1_ps(terms[i]));
-    y = _mm512_mul_ps(_mm512_mul_ps(y, t), exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(z, z)))); /* 1 - erf(|x|) */
+    y = _mm512_mul_ps(_mm512_mul_ps(y, t), exponential(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(z, z)))); /* 1 - erf z */
     __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
     __mmask16 below = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
     return _mm512_mul_ps(half, _mm512_mask_mov_ps(_mm512_sub_ps(_mm512_set1_ps(2), y), below, y));
@@ -95,8 +95,8 @@ INLINE void multiply(const int m, const uint8_t *a, size_t ld, const int8_t *w, 
 }
 
 /* Sums of one panel become numbers: y = sum * scale + bias, the zeros of the inputs taken off. */
-FAST static void finish(const Linear *l, const Rows *x, int row, int end, int column, int32_t (*sums)[COLUMNS], float *out, int ld,
-                        enum Then then) {
+FAST static void finish(const Linear *l, const Rows *x, int row, int end, int column, int32_t (*sums)[COLUMNS], float *out,
+                        int ld, enum Then then) {
     for (int c = column; c < column + COLUMNS; c += 16) {
         __m512i of_weights = _mm512_load_si512(l->sums + c);
         __m512 scale = _mm512_load_ps(l->scale + c), bias = _mm512_load_ps(l->bias + c);
@@ -114,7 +114,7 @@ FAST static void finish(const Linear *l, const Rows *x, int row, int end, int co
 
 #define CASE(M) case M: multiply(M, a, x->ld, w, steps, sums); break;
 
-/* out = x W + b for `rows` rows, through GELU, or added to what is there. Rows are multiplied in tiles of nearly the same size. */
+/* out = x W + b for `rows` rows, through GELU, or added to what is there. Rows are multiplied in tiles of nearly one size. */
 FAST static void linear(const Linear *l, const Rows *x, int rows, float *out, int ld, enum Then then) {
     const int tiles = (rows + TILE - 1) / TILE, steps = up(l->inputs, 4) / 4;
     const int8_t *w = l->weight;
@@ -169,8 +169,8 @@ FAST static const float *normalise(const float *x, const Norm *n, int width, flo
 
 INLINE __m512 total4(const __m512 *s) { return _mm512_add_ps(_mm512_add_ps(s[0], s[1]), _mm512_add_ps(s[2], s[3])); }
 
-/* One head of width d over one sequence of n tokens: qkv has its queries, at `width` keys, at 2 * `width` values. `keys`: room for
- * d rows of n floats, rounded up to 16, and `shares` for one. */
+/* One head of width d over one sequence of n tokens: qkv has its queries, at `width` keys, at 2 * `width` values. `keys`: room
+ * for d rows of n floats, rounded up to 16, and `shares` for one. */
 FAST static void attend(const float *qkv, int ld, int width, int d, int n, float *to, int to_ld, float *keys, float *shares) {
     const int n16 = up(n, 16);
     const float scale = 1 / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss((float)d)));
@@ -206,9 +206,10 @@ FAST static void attend(const float *qkv, int ld, int width, int d, int n, float
             int j = 0;
             for (; j + 4 <= n; j += 4)
 #pragma GCC unroll 4
-                for (int u = 0; u < 4; u++)
-                    s[u] = _mm512_fmadd_ps(_mm512_set1_ps(shares[j + u]), _mm512_maskz_loadu_ps(there, value + (j + u) * ld), s[u]);
-            for (; j < n; j++) s[0] = _mm512_fmadd_ps(_mm512_set1_ps(shares[j]), _mm512_maskz_loadu_ps(there, value + j * ld), s[0]);
+                for (int u = 0; u < 4; u++, value += ld)
+                    s[u] = _mm512_fmadd_ps(_mm512_set1_ps(shares[j + u]), _mm512_maskz_loadu_ps(there, value), s[u]);
+            for (; j < n; j++, value += ld)
+                s[0] = _mm512_fmadd_ps(_mm512_set1_ps(shares[j]), _mm512_maskz_loadu_ps(there, value), s[0]);
             _mm512_mask_storeu_ps(to + (size_t)i * to_ld + c, there, _mm512_mul_ps(total4(s), by));
         }
     }
