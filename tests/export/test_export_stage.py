@@ -18,6 +18,7 @@ from understudy.export.export import PROBES, ExportConfig
 from understudy.interpretation import Interpretation
 from understudy.model.nlu import Predictor
 from understudy.runtime.session import Runtime
+from understudy.runtime.vnni import available
 from understudy.text.words import words
 
 
@@ -50,6 +51,7 @@ def test_a_runtime_artifact_is_written(nlu_dir: Path, tmp_path: Path, precision:
         "spoken": False,
         "lower": False,
         "threshold": 0.0,
+        "engines": ["onnxruntime", "vnni"] if precision == "int8" and available() else ["onnxruntime"],
     }
     assert opened.metrics["bytes"] == sum(f.size for f in opened.manifest.files.values())
     assert opened.metrics["parity"]["max_abs_diff"] < 1e-3
