@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers_tiny import SENTENCES, export, random_nlu
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from scipy.special import erf
 
 from understudy.errors import ArtifactError
@@ -145,6 +146,26 @@ def test_a_graph_with_float_parts_is_refused():
     for way in (Quantisation(float32=("heads",)), Quantisation(float32=("words",))):
         with pytest.raises(ArtifactError, match="not one of ours, wholly in int8"):
             VnniSession(graph_of(way=way))
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    "name",
+    [
+        "words.scale",
+        "positions.weight",
+        "final_norm.bias",
+        "blocks.0.attention.qkv.weight",
+        "blocks.1.ffn_out.weight",
+        "slots.1.bias",
+    ],
+)
+def test_a_graph_whose_parts_do_not_fit_is_refused(name: str):
+    graph = write_graph(random_nlu(V), Quantisation())
+    [found] = [weight for weight in graph.graph.initializer if weight.name == name]
+    found.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(found)[..., :-1].copy(), name))
+    with pytest.raises(ArtifactError, match="not one of ours, wholly in int8"):
+        VnniSession(graph.SerializeToString())
 
 
 def test_panels_by_hand():

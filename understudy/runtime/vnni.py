@@ -134,56 +134,67 @@ class _Reader:
         self.held: list[object] = []
 
     def model(self) -> _Model:
-        words_VD, positions_LD = self.weights["words.weight"], self.weights["positions.weight"]
-        if words_VD.dtype != np.int8:
-            raise ValueError("words.weight is not int8")
+        words, width = self.weights["words.weight"].shape
+        positions = len(self.weights["positions.weight"])
+        heads = int(self.nodes["blocks.0.attention"]["num_heads"])
+        if heads < 1 or width % heads:
+            raise ValueError(f"{heads} heads of a width of {width}")
         count = sum(name.endswith(".attention_norm.weight") for name in self.weights)
-        blocks = (_Block * count)(*(self.block(f"blocks.{index}") for index in range(count)))
+        blocks = (_Block * count)(*(self.block(f"blocks.{index}", width) for index in range(count)))
         self.held.append(blocks)
         return _Model(
-            width=words_VD.shape[1],
-            heads=int(self.nodes["blocks.0.attention"]["num_heads"]),
+            width=width,
+            heads=heads,
             blocks=count,
-            words=len(words_VD),
-            positions=len(positions_LD),
+            words=words,
+            positions=positions,
             pooling=int("pool.index" in self.weights),
-            word=self.hold(words_VD),
-            word_scale=self.hold(np.array(self.weights["words.scale"], np.float32)),
-            position=self.hold(np.array(positions_LD, np.float32)),
-            embedding_norm=self.norm("embedding_norm"),
-            final_norm=self.norm("final_norm"),
+            word=self.hold(self.weight("words.weight", np.int8, words, width)),
+            word_scale=self.hold(self.weight("words.scale", np.float32, words, 1).copy()),
+            position=self.hold(self.weight("positions.weight", np.float32, positions, width).copy()),
+            embedding_norm=self.norm("embedding_norm", width),
+            final_norm=self.norm("final_norm", width),
             block=blocks,
-            intent=self.head("intent", "intent_logits"),
-            slots=self.head("slots", "slot_logits"),
-            domain=self.head("domain", "domain_logits") if "domain_logits.weight" in self.weights else _Head(),
+            intent=self.head("intent", "intent_logits", width),
+            slots=self.head("slots", "slot_logits", width),
+            domain=self.head("domain", "domain_logits", width) if "domain_logits.weight" in self.weights else _Head(),
         )
 
-    def block(self, name: str) -> _Block:
+    def weight(self, name: str, dtype: type[np.generic], *shape: int) -> Array:
+        """A weight of this type and shape: the kernel reads as far as it is told, whatever there is."""
+        found = self.weights[name]
+        if found.dtype != dtype or found.shape != shape:
+            raise ValueError(f"{name} is {found.dtype} of shape {found.shape}, not {np.dtype(dtype)} of shape {shape}")
+        return found
+
+    def block(self, name: str, width: int) -> _Block:
+        inner = self.weights[f"{name}.ffn_out.weight"].shape[0]
         return _Block(
-            attention_norm=self.norm(f"{name}.attention_norm"),
-            qkv=self.linear(f"{name}.attention.qkv"),
-            out=self.linear(f"{name}.attention.out"),
-            ffn_norm=self.norm(f"{name}.ffn_norm"),
-            ffn_in=self.linear(f"{name}.ffn_in.product", bias=f"{name}.ffn_in"),
-            ffn_out=self.linear(f"{name}.ffn_out"),
+            attention_norm=self.norm(f"{name}.attention_norm", width),
+            qkv=self.linear(f"{name}.attention.qkv", width, 3 * width),
+            out=self.linear(f"{name}.attention.out", width, width),
+            ffn_norm=self.norm(f"{name}.ffn_norm", width),
+            ffn_in=self.linear(f"{name}.ffn_in.product", width, inner, bias=f"{name}.ffn_in"),
+            ffn_out=self.linear(f"{name}.ffn_out", inner, width),
         )
 
-    def head(self, name: str, output: str) -> Any:
-        return _Head(*(self.linear(f"{name}.{i}.product", bias=f"{name}.{i}") for i in range(2)), self.linear(output))
+    def head(self, name: str, output: str, width: int) -> Any:
+        layers = []
+        for matrix, bias in ((f"{name}.0.product", f"{name}.0"), (f"{name}.1.product", f"{name}.1"), (output, output)):
+            layers.append(self.linear(matrix, width, self.weights[f"{matrix}.weight"].shape[1], bias=bias))
+            width = layers[-1].outputs
+        return _Head(*layers)
 
-    def norm(self, name: str) -> _Norm:
-        scale, shift = (self.row(self.weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+    def norm(self, name: str, width: int) -> _Norm:
+        scale, shift = (self.row(self.weight(f"{name}.{part}", np.float32, width)) for part in ("weight", "bias"))
         return _Norm(scale, shift, self.nodes[name]["epsilon"])
 
-    def linear(self, name: str, *, bias: str | None = None) -> _Linear:
-        q_DF, scale_F = self.weights[f"{name}.weight"], self.weights[f"{name}.scale"]
-        if q_DF.dtype != np.int8:
-            raise ValueError(f"{name}.weight is not int8")
-        inputs, outputs = q_DF.shape
-        scale_F = np.broadcast_to(scale_F, outputs)  # one of all, where a matrix has one
-        sums_F = q_DF.sum(axis=0, dtype=np.int32)
-        rows = [self.row(each_F) for each_F in (scale_F, self.weights[f"{bias or name}.bias"], sums_F)]
-        return _Linear(self.hold(panels(q_DF)), *rows, inputs, outputs)
+    def linear(self, name: str, inputs: int, outputs: int, *, bias: str | None = None) -> _Linear:
+        q_DF = self.weight(f"{name}.weight", np.int8, inputs, outputs)
+        scale_F = np.broadcast_to(self.weights[f"{name}.scale"], outputs)  # one of all, where a matrix has one
+        bias_F = self.weight(f"{bias or name}.bias", np.float32, outputs)
+        rows = (scale_F.astype(np.float32), bias_F, q_DF.sum(axis=0, dtype=np.int32))
+        return _Linear(self.hold(panels(q_DF)), *(self.row(each_F) for each_F in rows), inputs, outputs)
 
     def row(self, values_F: Array) -> int:
         """A row of outputs, zero beyond its width."""
