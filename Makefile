@@ -12,7 +12,7 @@ help:  ## this list
 
 setup: $(VENV)/.ready  ## make .venv with everything installed
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml setup.py constraints.txt $(wildcard understudy/runtime/_vnni.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[train,dev]"
 	touch $@

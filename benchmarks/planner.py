@@ -5,6 +5,7 @@
 MODEL:RANKS. Nothing is computed: tensors are fake and so are the other ranks (torch's "fake" process group), and the tracker
 counts what one rank would hold over a forward and backward pass on a CPU; what the optimizer keeps is the same to the byte in both
 and left out. With --layers that many blocks stand for all (memory grows by equal steps with each), else the whole model is built.
+Fine-tuning, with a frozen encoder too, and listening to a teacher are looked at on one rank.
 Attention differs from a GPU's: in bf16 a CPU keeps a number for each pair of tokens, which the planner knows.
 """
 
@@ -23,20 +24,29 @@ from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from understudy.model.encoder import EncoderConfig, Layout, MaskedLM
+from understudy.model.encoder import Encoder, EncoderConfig, Layout, MaskedLM
+from understudy.model.heads import NLU
 from understudy.model.presets import shape
-from understudy.planner import CPU
+from understudy.planner import CPU, UTTERANCE
 from understudy.training import parallel
-from understudy.training.batches import MaskedBatch
+from understudy.training.batches import Batch, LabelledBatch, MaskedBatch
 from understudy.training.footprint import Run, memory
+from understudy.training.listen import hear
 from understudy.training.loop import weighted
-from understudy.training.objectives import MaskedLanguageModelling
+from understudy.training.objectives import MaskedLanguageModelling, Objective
 from understudy.training.parallel import ParallelConfig, checkpoint_blocks
-from understudy.training.precision import DTYPES, autocast
+from understudy.training.precision import DTYPES, Number, autocast
+from understudy.training.teachings import Heard
+from understudy.training.understanding import Understanding
 
 MASK_RATE = 0.15
 Shard = Literal["none", "optimizer", "full"]
 Checkpointing = Literal["none", "selective", "block"]
+OTHERS = {"finetune": {}, "frozen": {"learned": "heads"}, "listen": {"learned": "nothing"}}
+HEARD = Heard(
+    teacher="", data="", tokenizer="", vocab_size=1, seed=0, mask_rate=MASK_RATE, whole_words=False, max_length=512, temperature=1.0,
+    k=64, samples=16, epochs=1,
+)  # fmt: skip
 
 
 def tracked(model: EncoderConfig, run: Run) -> float:
@@ -54,29 +64,59 @@ def tracked(model: EncoderConfig, run: Run) -> float:
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     layout = Layout.packed([run.length] * (run.tokens // run.length))
     with fake:
-        objective = MaskedLanguageModelling(MaskedLM(model)).train()
+        objective = learner(model, run).train()
         for stack in objective.blocks():
             checkpoint_blocks(stack, run.parallel.checkpointing)
         parallel.shard(objective, run.parallel, device, computed_in=DTYPES[number])
-        batch = MaskedBatch(
-            ids_T=torch.zeros(run.tokens, dtype=torch.int64),
-            layout=Layout(*(t if t is None else fake.from_tensor(t) for t in (getattr(layout, f.name) for f in fields(layout)))),
-            languages_B=torch.zeros(len(layout.cells_BL), dtype=torch.int64),
-            pairs=run.tokens * run.length,
-            masked_M=torch.zeros(run.masked, dtype=torch.int64),
-            targets_M=torch.zeros(run.masked, dtype=torch.int64),
-        )
+        tensors = (getattr(layout, f.name) for f in fields(layout))
+        batch = shown(run, Layout(*(t if t is None else fake.from_tensor(t) for t in tensors)))
         tracker = FSDPMemTracker(objective) if run.world > 1 else MemTracker()
         if run.world == 1:
             tracker.track_external(objective)
         with tracker:
-            with autocast(number, device)():
-                parts = objective(batch)
-            weighted(parts, {"mlm": run.masked}).backward()
+            if run.learned == "all":
+                with autocast(number, device)():
+                    parts = objective(batch)
+                weighted(parts, objective.counts(batch)).backward()
+            else:
+                forward(objective, batch, run, number)
     if run.world > 1:
         parallel._mesh = real
         dist.destroy_process_group()
     return float(tracker.get_tracker_snapshot("peak")[device]["Total"])
+
+
+def learner(model: EncoderConfig, run: Run) -> Objective:
+    """What learns, or for a run that learns nothing holds what is listened to."""
+    if run.masked:
+        return MaskedLanguageModelling(MaskedLM(model))
+    return Understanding(NLU(Encoder(model), intents=60, tags=111))
+
+
+def forward(objective: Objective, batch: Batch, run: Run, number: Number) -> None:
+    """A pass that leaves nothing behind. The tracker wants weights that could learn, of which autocast keeps copies: not here."""
+    with torch.no_grad(), autocast(number, torch.device("cpu"))():
+        torch.set_autocast_cache_enabled(False)
+        if run.learned == "nothing":
+            hear(objective.eval().model, batch, torch.zeros(run.masked), HEARD)
+        else:
+            objective.eval()(batch)
+    torch.set_autocast_cache_enabled(True)
+
+
+def shown(run: Run, layout: Layout) -> Batch:
+    """What it is shown."""
+    sequences = len(layout.cells_BL)
+    about = {"ids_T": _ids(run.tokens), "layout": layout, "languages_B": _ids(sequences), "pairs": run.tokens * run.length}
+    if run.masked:
+        return MaskedBatch(**about, masked_M=_ids(run.masked), targets_M=_ids(run.masked))
+    words = 2 * run.tokens // 3
+    labels = {"intents_B": _ids(sequences), "domains_B": _ids(sequences), "firsts_W": _ids(words), "tags_W": _ids(words)}
+    return LabelledBatch(**about, **labels)
+
+
+def _ids(count: int) -> torch.Tensor:
+    return torch.zeros(count, dtype=torch.int64)
 
 
 def held(model: EncoderConfig, run: Run, layers: int | None) -> tuple[float, float]:
@@ -117,6 +157,14 @@ def main() -> None:
                 f"{name:>14} {ranks:>5} {shard:>9} {checkpointing:>13} {number:>5} {planned:>10.2f} {counted:>10.2f}", flush=True
             )
             claims.append(claim(f"{name} {ranks} {shard} {checkpointing} {number}", 1 - abs(planned / counted - 1), "share", 0.9))
+    for name in dict.fromkeys(model.split(":")[0] for model in a.models):
+        for (work, changed), low in itertools.product(OTHERS.items(), (True, False)):
+            masked = round(MASK_RATE * a.tokens) if work == "listen" else 0
+            run = Run(a.tokens, UTTERANCE, masked, 1, ParallelConfig(), low=low, **changed)
+            planned, counted = (peak / 1e9 for peak in held(shape(name, a.vocab), run, a.layers))
+            number = "bf16" if low else "fp32"
+            print(f"{name:>14} {1:>5} {work:>9} {'none':>13} {number:>5} {planned:>10.2f} {counted:>10.2f}", flush=True)
+            claims.append(claim(f"{name} {work} {number}", 1 - abs(planned / counted - 1), "share", 0.9))
     finish("planner", claims)
 
 

@@ -167,3 +167,29 @@ def test_kill_leaves_scratch_for_the_same_work_only(tmp_path: Path) -> None:
 
 def test_errno_of_this_platform_names_a_full_disk() -> None:
     assert os.strerror(errno.ENOSPC) == "No space left on device"
+
+
+def test_a_folder_of_artifacts_is_told_from_an_artifact(tmp_path: Path) -> None:
+    for name, kind in (("labels", "corpus"), ("student", "nlu"), ("runtime", "runtime")):
+        with artifact.writing(tmp_path / name, kind=kind, config={}) as draft:
+            (draft.path / "x").write_text("x")
+    with pytest.raises(ArtifactError, match=r"It holds artifacts: runtime, student. Name one of them, such as .*/runtime\."):
+        artifact.open(tmp_path, kind=("runtime", "nlu"))
+    with pytest.raises(ArtifactError, match=r"no such artifact\. .*Did you mean 'runtime'\?"):
+        artifact.open(tmp_path / "runtme")
+
+
+@pytest.mark.parametrize("content", ['{"kind": "nlu", "schema": 1}', '{"kind": "nlu"}', "[1]", "\\xff", "{"])
+def test_a_damaged_manifest_is_told_without_the_parsers_words(tmp_path: Path, content: str) -> None:
+    (tmp_path / "artifact.json").write_text(content)
+    with pytest.raises(ArtifactError) as raised:
+        artifact.open(tmp_path)
+    assert str(raised.value).endswith(
+        "artifact.json: the manifest is damaged. Wanted: the JSON that understudy wrote. "
+        "Restore the file, or delete the artifact and run its stage again."
+    )
+
+
+def test_an_error_of_the_work_itself_is_not_taken_for_another_writer(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="could not be written"), artifact.writing(tmp_path / "a", kind="corpus", config={}):
+        raise BlockingIOError(11, "pipe full")

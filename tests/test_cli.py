@@ -163,3 +163,10 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
     )
     assert "could not be written" in refused(done)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_stage_verb_does_not_replace_an_artifact_of_another_kind(tmp_path: Path) -> None:
+    labels(tmp_path, row())
+    done = understudy("tokenizer", "train", tmp_path / "out", f"corpus={tmp_path}", "vocab_size=100")
+    assert "an artifact of another kind stands here. Got: corpus. Wanted: tokenizer." in refused(done)
+    assert (tmp_path / "out" / "train.jsonl").exists()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from pydantic import Field, model_validator
 
-from understudy.config import Config, Ref, digest, override, parse, read_toml, refs
+from understudy.config import Config, Ref, digest, parse, refs
 from understudy.errors import RecipeError
+from understudy.toml import override, read_toml
+from understudy.training.pretrain import PretrainConfig
 
 
 class Inner(Config):
@@ -42,6 +46,60 @@ def test_wrong_type_shows_what_was_found() -> None:
         parse(Outer, {"name": "x", "inner": {"steps": "many"}}, where="recipe")
 
 
+class Strict(Config):
+    name: Literal["adam", "muon"] = "adam"
+    rate: float = Field(default=0.5, gt=0, lt=1)
+    layers: tuple[int, ...] = Field(default=(1,), min_length=1)
+    table: dict[str, int] = {}
+    on: bool = False
+    model: str | dict[str, int] = ""
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (
+            {"name": "muno"},
+            "stage.a.name: this setting cannot be used. Got: \"muno\". Wanted: 'adam' or 'muon'. Did you mean 'muon'?",
+        ),
+        ({"rate": 1}, "stage.a.rate: this setting cannot be used. Got: 1. Wanted: less than 1."),
+        ({"rate": "x"}, 'stage.a.rate: this setting cannot be used. Got: "x". Wanted: a number.'),
+        ({"layers": 1.5}, "stage.a.layers: this setting cannot be used. Got: 1.5. Wanted: a list, such as [a, b]."),
+        ({"layers": []}, "stage.a.layers: this setting cannot be used. Got: []. Wanted: at least 1 of them."),
+        ({"layers": ["x"]}, 'stage.a.layers.0: this setting cannot be used. Got: "x". Wanted: a whole number.'),
+        ({"table": 3}, "stage.a.table: this setting cannot be used. Got: 3. Wanted: a table, such as { key = value }."),
+        (
+            {"model": 5},
+            "stage.a.model: this setting cannot be used. Got: 5. Wanted: text in quotes or a table, such as { key = value }.",
+        ),
+        ({"on": "maybe"}, 'stage.a.on: this setting cannot be used. Got: "maybe". Wanted: true or false.'),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_words_of_a_recipe(table: dict[str, object], said: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        parse(Strict, table, where="stage.a")
+    assert str(raised.value) == said
+
+
+def test_a_setting_that_checks_itself_is_named_with_its_stage() -> None:
+    with pytest.raises(RecipeError, match=r"stage\.teacher\.model: there is no such model\. Got: student-18m\."):
+        parse(PretrainConfig, {"data": "d", "tokenizer": "t", "steps": 1, "model": "student-18m"}, where="stage.teacher")
+
+
+def test_settings_that_do_not_go_together_are_not_all_printed() -> None:
+    class Pair(Config):
+        a: int = 0
+        b: int = 0
+
+        @model_validator(mode="after")
+        def _one(self) -> Pair:
+            raise ValueError("a and b do not go together")
+
+    with pytest.raises(RecipeError) as raised:
+        parse(Pair, {"a": 1}, where="stage.x")
+    assert str(raised.value) == "stage.x: a and b do not go together."
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Inner().steps = 2  # type: ignore[misc]
@@ -69,7 +127,7 @@ def test_override_leaves_its_input_alone() -> None:
     assert table == {"a": {"b": 0}}
 
 
-@pytest.mark.parametrize("assignment", ["a.b", "=3", "a.b.c=1"])
+@pytest.mark.parametrize("assignment", ["a.b", "=3", "a.b.c=1", "a.b=[x]", "a.b={ c = d }", 'a.b="x'])
 def test_override_refuses_what_it_cannot_place(assignment: str) -> None:
     with pytest.raises(RecipeError):
         override({"a": {"b": 0}}, [assignment])

@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from understudy import recipe
+from understudy import artifact, recipe
 from understudy.errors import RecipeError
 from understudy.model.encoder import EncoderConfig
 from understudy.model.presets import shape
-from understudy.planner import GPUS, plan
+from understudy.planner import GPUS, Planned, plan
 from understudy.training.footprint import Run, memory
 from understudy.training.parallel import ParallelConfig
 
 ROOT = Path(__file__).parent.parent
 PAPER = ROOT / "recipes" / "paper"
 SMALL = EncoderConfig(layers=3, hidden=64, ffn=128, heads=4, vocab_size=20_000, max_length=64)
+
+
+SHAPE = {"layers": 3, "hidden": 64, "ffn": 128, "heads": 4, "max_length": 64}
 
 
 def run(world: int = 1, **changed: object) -> Run:
@@ -87,6 +90,84 @@ def test_a_teacher_that_was_written_down_takes_neither_memory_nor_arithmetic() -
     assert kept.flops < live.flops / 2
 
 
+def small(tmp_path: Path, *overrides: str) -> dict[str, Planned]:
+    """The plan of a recipe whose data is yet to be made, but for pairs of sentences."""
+    (tmp_path / "en.tsv").write_text("a man sleeps\the is awake\tcontradiction\n" * 1000)
+    shards = {"kind": "shards", "tokenizer": "tok", "mix": [{"corpus": "text"}], "max_length": 64}
+    encoder = {"kind": "pretrain", "model": SHAPE, "data": "tokens", "tokenizer": "tok", "steps": 10, "batch_tokens": 4096}
+    stages: dict[str, dict[str, object]] = {
+        "text": {"kind": "corpus", "sources": [{"path": "nowhere.txt", "lang": "en"}]},
+        "labels": {"kind": "labels", "sources": [{"path": "nowhere", "format": "massive"}]},
+        "tok": {"kind": "tokenizer", "corpora": ["text"], "vocab_size": 20_000},
+        "tokens": shards,
+        "encoder": encoder,
+        "heard": {"kind": "listen", "teacher": "encoder", "data": "tokens", "tokenizer": "tok", "batch_tokens": 4096},
+        "nlu": {"kind": "finetune", "encoder": "encoder", "data": "labels", "batch": 32},
+        "pairs": {
+            "kind": "xnli",
+            "encoder": "encoder",
+            "train": f"{tmp_path}/en.tsv",
+            "test": "{lang}.tsv",
+            "held_out": 0.2,
+            "epochs": 3,
+        },
+    }
+    (tmp_path / "recipe.toml").write_text('name = "small"\n[stage]\n')
+    assigned = [f"stage.{name}.{key}={toml(value)}" for name, table in stages.items() for key, value in table.items()]
+    loaded = recipe.load(tmp_path / "recipe.toml", [f'artifacts="{tmp_path}/made"', *assigned, *overrides])
+    return {row.stage: row for row in plan(loaded, gpus=1, gpu="h200")}
+
+
+def toml(value: object) -> str:
+    """A value of a recipe, as TOML writes it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
+    return f"[{', '.join(map(toml, value))}]" if isinstance(value, list) else json.dumps(value)
+
+
+def test_fine_tuning_is_planned_by_utterances_of_sixteen_tokens(tmp_path: Path) -> None:
+    row = small(tmp_path, "stage.nlu.steps=500")["nlu"]
+    assert (row.updates, row.tokens) == (500, 32 * 16)
+    assert row.flops == pytest.approx(500 * 3 * row.model.flops(tokens=512, pairs=512 * 16))
+    frozen = small(tmp_path, "stage.nlu.steps=500", "stage.nlu.mode=frozen")["nlu"]
+    assert frozen.flops == pytest.approx(row.flops / 3)
+    assert (frozen.memory.gradients, frozen.memory.optimizer) == (0, 0)
+    assert frozen.memory.activations < row.memory.activations / 3
+
+
+def test_epochs_are_counted_in_labels_that_are_there(tmp_path: Path) -> None:
+    assert small(tmp_path)["nlu"].updates is None
+    with artifact.writing(tmp_path / "made" / "labels", kind="corpus", config={}) as draft:
+        draft.metrics["locales"] = {"train": {"de-DE": 1000, "en-US": 600}}
+    found = small(tmp_path, "stage.nlu.epochs=2", "stage.nlu.held_out=0.1", "stage.nlu.noise={asr = 0.1}")["nlu"]
+    assert found.updates == 2 * 90  # 1,600, a tenth held out, and as many noised, by 32
+    one = small(tmp_path, "stage.nlu.epochs=2", 'stage.nlu.locales=["en-US"]', "stage.nlu.labels=0.5")["nlu"]
+    assert one.updates == 2 * 10  # 300 by 32
+
+
+def test_pairs_are_counted_in_their_file_and_a_teacher_is_heard_once(tmp_path: Path) -> None:
+    rows = small(tmp_path)
+    assert (rows["pairs"].updates, rows["pairs"].tokens) == (3 * 25, 32 * 48)  # 800 by 32
+    heard = rows["heard"]
+    assert (heard.teacher, heard.updates, heard.hours) == ("encoder", None, None)
+    learned = rows["encoder"]
+    assert heard.tokens_per_s == pytest.approx(3 * learned.tokens_per_s)
+    assert heard.memory.gradients == heard.memory.optimizer == 0
+    assert heard.memory.activations < learned.memory.activations / 3
+    with artifact.writing(tmp_path / "made" / "tokens", kind="shards", config={}) as draft:
+        draft.metrics["train"] = {"mean_length": 32.0, "tokens": 1_000_000}
+    assert small(tmp_path, "stage.heard.epochs=2")["heard"].updates == 489  # 2,000,000 by 4,096
+
+
+def test_unlabelled_utterances_and_a_teacher_take_their_share(tmp_path: Path) -> None:
+    more = ["stage.teacher.kind=finetune", "stage.teacher.encoder=encoder", "stage.teacher.data=labels"]
+    alone = small(tmp_path, "stage.nlu.steps=5")["nlu"]
+    taught = small(tmp_path, *more, "stage.nlu.steps=5", "stage.nlu.teacher=teacher", "stage.nlu.unlabelled=text")["nlu"]
+    assert taught.teacher == "teacher"
+    assert taught.tokens == 2 * alone.tokens
+    assert taught.flops == pytest.approx(alone.flops * 2 * 4 / 3)
+
+
 def test_an_unknown_gpu_and_an_odd_cut_are_refused() -> None:
     loaded = recipe.load(PAPER / "teacher-2.3b.toml", ["data_root=nowhere", "stage.teacher-2-3b.parallel.replicas=3"])
     with pytest.raises(RecipeError, match="h200"):
@@ -115,5 +196,5 @@ def test_peaks_are_those_that_torchs_trackers_count() -> None:
         cwd=ROOT,
     )
     claims = json.loads(said.stdout.splitlines()[-1])["claims"]
-    assert len(claims) == 12
+    assert len(claims) == 18
     assert [claim["name"] for claim in claims if not claim["met"]] == []

@@ -124,8 +124,8 @@ def test_lineage_leads_from_the_tokenizer_to_its_corpus(toml: Path) -> None:
         (["stage.tokenizer.corpus=trafic"], r"'trafic' is neither a stage nor an artifact.*Did you mean 'traffic'"),
         (["stage.tokenizer.corpus=tokenizer"], r"wrong kind.*Got: tokenizer. Wanted: corpus"),
         (["naem=x"], r"unknown key 'naem'.*Did you mean 'name'"),
-        (["stage.traffic.alpha=2"], r"stage.traffic.alpha: .*less than or equal to 1. Got: 2"),
-        (["stage.new.alpha=1"], r"stage.new: the key 'kind' is missing"),
+        (["stage.traffic.alpha=2"], r"stage.traffic.alpha: .*Got: 2. Wanted: at most 1"),
+        (["stage.new.alpha=1"], r"there is no stage 'new'. Wanted: one of traffic, tokenizer"),
     ],
 )
 def test_mistakes_are_named_before_anything_runs(toml: Path, overrides: list[str], said: str) -> None:
@@ -183,6 +183,30 @@ def test_recipes_that_contradict_or_include_one_another_are_refused(tmp_path: Pa
     (tmp_path / "d.toml").write_text('name = "d"\ninclude = ["a.toml"]\n' + stage.format(1))
     with pytest.raises(RecipeError, match="in an included recipe already"):
         load(tmp_path / "d.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("stage = 3", r"r.toml.stage: this is not a table"),
+        ("[stage]\nx = 3", r"r.toml.stage.x: .*Wanted: a table"),
+        ('include = "other.toml"', r"r.toml.include: .*Wanted: \["),
+        ("seed = -1\n[stage.x]", r"r.toml.seed: .*Wanted: at least 0"),
+        ('[stage.x]\nkind = ["labels"]', r"there is no stage kind '\['labels'\]'"),
+        ('[stage.x]\nkind = "label"', r"Did you mean 'labels'\?$"),
+        ("[stage.x]\n[stage.'x/y']", r"an artifact cannot stand in another one. Got: x/y"),
+        ("[stage.'x/../y']", r"a stage name is .* Got: 'x/../y'"),
+    ],
+)
+def test_a_recipe_of_the_wrong_shape_is_told_so(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "r.toml").write_text(f'name = "r"\n{content}\n')
+    with pytest.raises(RecipeError, match=said):
+        recipe.load(tmp_path / "r.toml")
+
+
+def test_an_override_of_a_stage_that_is_not_there_names_the_nearest(toml: Path) -> None:
+    with pytest.raises(RecipeError, match=r"there is no stage 'trafic'\. .*Did you mean 'traffic'\?"):
+        load(toml, "stage.trafic.spoken=1.0")
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml")), ids=lambda p: p.stem)

@@ -9,6 +9,7 @@ import pytest
 from rich.table import Table
 
 from understudy import recipe, seeds
+from understudy.cli_shared import done_table, plan_table
 from understudy.config import ModelRef, parse
 from understudy.errors import RecipeError
 from understudy.evaluation.evaluate import EvaluateConfig
@@ -138,7 +139,7 @@ def test_a_stage_of_another_kind_has_no_seeds(toml: Path) -> None:
 
 
 def test_a_table_has_one_row_for_all_seeds(toml: Path) -> None:
-    rows = {row[0]: row for row in shown(recipe.plan_table(recipe.plan(load(toml))))}
+    rows = {row[0]: row for row in shown(plan_table(recipe.plan(load(toml))))}
     assert [name for name in rows if "nlu" in name] == ["nlu x 3"]
     assert (rows["nlu x 3"][-1], rows["report"][2]) == ("run", "nlu x 3, twin, labels")
 
@@ -167,7 +168,7 @@ def test_a_recipe_runs_its_seeds_and_reports_them_together(toml: Path) -> None:
     assert done["nlu"].artifact.hash != done["nlu@1"].artifact.hash
     report = json.loads((done["report"].artifact.path / "report.json").read_text(encoding="utf-8"))
     assert (report["models"]["student"]["seeds"], report["models"]["twin"]["seeds"]) == (2, 1)
-    table = shown(recipe.done_table(list(done.values())))
+    table = shown(done_table(list(done.values())))
     assert [row[2] for row in table if row[0] == "nlu x 2"] == [f"{toml.parent / 'out' / 'nlu'}{{,@1}}"]
 
 
@@ -176,5 +177,5 @@ def test_a_seed_more_leaves_those_there_are_alone(toml: Path) -> None:
     recipe.run(load(toml, "stage.nlu.seeds=1"), only=[*inputs, "nlu"])
     planned = recipe.plan(load(toml), only=["nlu"])
     assert {item.name: item.state for item in planned} == {"nlu": "cached", "nlu@1": "run", "nlu@2": "run"}
-    assert shown(recipe.plan_table(planned))[0][-1] == "1 cached, 2 run"
+    assert shown(plan_table(planned))[0][-1] == "1 cached, 2 run"
     assert [item.name for item in recipe.plan(load(toml), only=["nlu@1"])] == ["nlu@1"]

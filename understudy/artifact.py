@@ -14,67 +14,26 @@ when the same work (same fingerprint) is started anew. It is emptied when the fi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from understudy import atomic
-from understudy.config import Config, Kind, digest
-from understudy.errors import ArtifactError
+from understudy.config import Kind
+from understudy.errors import ArtifactError, nearest
+from understudy.manifest import MANIFEST, SCHEMA, Manifest, Parent, check_file, fingerprint, hash_all, peek, versions
 
 __all__ = [
     "MANIFEST", "Artifact", "Draft", "Manifest", "Parent", "fingerprint", "following", "interrupted", "open", "peek", "writing",
 ]  # fmt: skip
-
-MANIFEST = "artifact.json"
-SCHEMA = 1
-
-
-class Parent(Config):
-    """An artifact another one was made from."""
-
-    path: str
-    kind: Kind
-    hash: str
-
-
-class File(Config):
-    """Size in bytes and SHA-256 of one file of an artifact."""
-
-    size: int
-    sha256: str
-
-
-class Manifest(Config):
-    """The contents of `artifact.json`."""
-
-    kind: Kind
-    schema_: int = Field(alias="schema")
-    config: dict[str, Any]
-    parents: dict[str, Parent]
-    fingerprint: str
-    seed: int
-    tokenizer: str | None = None
-    versions: dict[str, str]
-    metrics: dict[str, Any]
-    seconds: float
-    files: dict[str, File]
-
-    @property
-    def hash(self) -> str:
-        """Content hash: of the kind and of every file, not of when, where or how long."""
-        return digest([self.kind, {name: file.sha256 for name, file in self.files.items()}])
 
 
 @dataclass(frozen=True)
@@ -115,19 +74,6 @@ class Draft:
     tokenizer: str | None = None
 
 
-def fingerprint(kind: Kind, config: Mapping[str, Any], parents: Mapping[str, Parent], seed: int) -> str:
-    """What identifies a piece of work before it is done: equal fingerprints promise equal results."""
-    return digest([SCHEMA, kind, config, {name: parent.hash for name, parent in parents.items()}, seed])
-
-
-def peek(path: Path) -> Manifest | None:
-    """The manifest at `path` without checking any file, or None where no readable artifact stands."""
-    try:
-        return Manifest.model_validate_json((path / MANIFEST).read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
 def interrupted(path: Path, mark: str) -> bool:
     """Whether work with the fingerprint `mark` was begun for `path` and cut off, leaving something to resume from."""
     scratch = _scratch(path)
@@ -147,57 +93,52 @@ def open(path: Path | str, *, kind: Kind | Sequence[Kind] | None = None) -> Arti
     wanted = [kind] if isinstance(kind, str) else list(kind) if kind else []
     expected = f"a directory with {MANIFEST}" + (f" of kind {' or '.join(wanted)}" if wanted else "")
     if not path.is_dir():
-        raise ArtifactError(
-            "there is no such artifact", where=path, got="a file" if path.exists() else "nothing", wanted=expected
-        )
-    try:
-        raw = (path / MANIFEST).read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            f"this directory is not an artifact: {MANIFEST} cannot be read", where=path, got=error.strerror, wanted=expected
-        ) from None
-    try:
-        schema = json.loads(raw).get("schema")
-        manifest = Manifest.model_validate_json(raw) if schema == SCHEMA else None
-    except (ValueError, AttributeError) as error:
-        raise ArtifactError(
-            "the manifest is damaged", where=path / MANIFEST, got=str(error).splitlines()[0], wanted="what understudy wrote"
-        ) from None
-    if manifest is None:
-        raise ArtifactError(
-            "the manifest has another schema",
-            where=path / MANIFEST,
-            got=schema,
-            wanted=SCHEMA,
-            hint="Make the artifact again with this version",
-        )
+        beside = nearest(path.name, _artifacts_in(path.parent, wanted))
+        got = "a file" if path.exists() else "nothing"
+        raise ArtifactError("there is no such artifact", where=path, got=got, wanted=expected, hint=beside)
+    manifest = _read(path, wanted, expected)
     if wanted and manifest.kind not in wanted:
         raise ArtifactError("this artifact is of another kind", where=path, got=manifest.kind, wanted=" or ".join(wanted))
     for name, file in manifest.files.items():
-        _check_file(path / name, file)
+        check_file(path / name, file)
     return Artifact(path, manifest)
 
 
-def _check_file(path: Path, recorded: File) -> None:
+def _read(path: Path, wanted: Sequence[Kind], expected: str) -> Manifest:
     again = "Restore the file, or delete the artifact and run its stage again"
     try:
-        size = path.stat().st_size
+        raw = (path / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        inside = _artifacts_in(path, wanted)
+        hint = f"It holds artifacts: {', '.join(inside)}. Name one of them, such as {path / inside[0]}" if inside else None
+        what = f"this directory is not an artifact: it has no {MANIFEST}"
+        raise ArtifactError(what, where=path, wanted=expected, hint=hint) from None
+    except OSError as error:
+        raise ArtifactError(f"{MANIFEST} cannot be read", where=path, got=error.strerror, wanted=expected) from None
+    damaged = ArtifactError("the manifest is damaged", where=path / MANIFEST, wanted="the JSON that understudy wrote", hint=again)
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        raise damaged from None
+    if not isinstance(found, dict) or "schema" not in found:
+        raise damaged
+    if found["schema"] != SCHEMA:
+        hint = "Make the artifact again with this version"
+        what = "the manifest has another schema"
+        raise ArtifactError(what, where=path / MANIFEST, got=found["schema"], wanted=SCHEMA, hint=hint)
+    try:
+        return Manifest.model_validate(found)
+    except ValidationError:
+        raise damaged from None
+
+
+def _artifacts_in(folder: Path, kinds: Sequence[Kind]) -> list[str]:
+    """Names of the artifacts of these kinds, of any if there are none, that stand in a folder."""
+    try:
+        found = [(p.name, m.kind) for p in sorted(folder.iterdir()) if (m := peek(p)) is not None]
     except OSError:
-        raise ArtifactError("a file of this artifact is missing", where=path, hint=again) from None
-    if size != recorded.size:
-        what = "truncated" if size < recorded.size else "altered"
-        raise ArtifactError(
-            f"a file of this artifact was {what}", where=path, got=f"{size} bytes", wanted=f"{recorded.size} bytes", hint=again
-        )
-    found = _sha256(path)
-    if found != recorded.sha256:
-        raise ArtifactError(
-            "a file of this artifact was altered",
-            where=path,
-            got=f"sha256 {found[:12]}…",
-            wanted=f"{recorded.sha256[:12]}…",
-            hint=again,
-        )
+        return []
+    return [name for name, kind in found if not kinds or kind in kinds]
 
 
 @contextmanager
@@ -227,7 +168,7 @@ def writing(
     scratch = _scratch(path)
     started = time.monotonic()
     try:
-        with atomic.locked(path):
+        with _alone(path):
             with atomic.replacing(path) as temporary:
                 _prepare(scratch, mark)
                 draft = Draft(temporary, scratch, path.parent / ".runs" / path.name)
@@ -240,19 +181,13 @@ def writing(
                     fingerprint=mark,
                     seed=seed,
                     tokenizer=draft.tokenizer,
-                    versions=_versions(),
+                    versions=versions(),
                     metrics=draft.metrics,
                     seconds=round(time.monotonic() - started, 3),
-                    files=_hash_all(temporary),
+                    files=hash_all(temporary),
                 )
                 (temporary / MANIFEST).write_text(manifest.model_dump_json(by_alias=True, indent=2), encoding="utf-8")
             shutil.rmtree(scratch, ignore_errors=True)
-    except BlockingIOError:
-        raise ArtifactError(
-            "another process is writing this artifact",
-            where=path,
-            hint="Wait for it to end, or give this run a directory of its own (artifacts=DIR)",
-        ) from None
     except OSError as error:
         raise ArtifactError(
             "the artifact could not be written",
@@ -260,6 +195,20 @@ def writing(
             got=f"{error.strerror or error} ({error.filename})" if error.filename else error.strerror or error,
             hint="Free some space or choose a directory you may write to; what stood there before is untouched",
         ) from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(atomic.locked(path))
+        except BlockingIOError:
+            raise ArtifactError(
+                "another process is writing this artifact",
+                where=path,
+                hint="Wait for it to end, or give this run a directory of its own (artifacts=DIR)",
+            ) from None
+        yield
 
 
 def following(path: Path | str) -> Draft:
@@ -279,21 +228,3 @@ def _prepare(scratch: Path, mark: str) -> None:
     if not scratch.exists():
         scratch.mkdir()
         stamp.write_text(mark)
-
-
-def _hash_all(root: Path) -> dict[str, File]:
-    files = sorted(p for p in root.rglob("*") if p.is_file())
-    return {p.relative_to(root).as_posix(): File(size=p.stat().st_size, sha256=_sha256(p)) for p in files}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("understudy", "torch", "numpy", "tokenizers", "onnxruntime"):
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found

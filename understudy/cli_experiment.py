@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from understudy.cli_shared import FormatOption, JsonOption, PartitionOption, SeedOption, parser_at
+
 if TYPE_CHECKING:
-    from understudy.evaluation.nlu import Parser
     from understudy.experiment.offline import Offline
+    from understudy.interpretation import Interpretation
     from understudy.serving.trial import Trial
 
 __all__ = ["EventsOption", "ExperimentOption", "app", "trial_of"]
 
 app = typer.Typer(help="Experiments on users that decide a launch.", no_args_is_help=True)
 
-FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
-PartitionOption = Annotated[str, typer.Option("--partition", help="The partition of the labels.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ExperimentOption = Annotated[
     Path | None, typer.Option("--experiment", help="Settings of an experiment that splits users between the models.")
 ]
@@ -72,17 +71,18 @@ def simulate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of what else is to be known of the users; may be given again.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Write the event log of users that never were, who speak labelled utterances to two models."""
-    from understudy.config import override, parse
+    from understudy.config import parse
     from understudy.experiment import simulate as simulation
     from understudy.experiment.offline import read_gold
+    from understudy.toml import override
 
     config = parse(simulation.SimulateConfig, override({"users": users, "days": days}, settings or []), where="simulate")
+    simulation.free(out)  # before the models work for minutes
     gold = read_gold(labels, format=format, partition=partition)
-    texts = [g.text for g in gold]
-    true = simulation.simulate(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts), out, config, seed=seed)
+    true = simulation.simulate(gold, *_answers(gold, baseline, candidate), out, config, seed=seed)
     typer.echo("\n".join([f"{key}: {value}" for key, value in true.items()] + [f"log: {out}"]))
 
 
@@ -128,21 +128,16 @@ def _offline(labels: Path, baseline: Path, candidate: Path, *, format: str, part
     from understudy.experiment.offline import offline, read_gold
 
     gold = read_gold(labels, format=format, partition=partition)
-    texts = [g.text for g in gold]
-    return offline(gold, _parser(baseline).batch(texts), _parser(candidate).batch(texts))
+    return offline(gold, *_answers(gold, baseline, candidate))
 
 
-def _parser(path: Path) -> Parser:
-    from understudy import artifact
+def _answers(
+    gold: Sequence[Interpretation], baseline: Path, candidate: Path
+) -> tuple[list[Interpretation], list[Interpretation]]:
+    """What both models make of labelled utterances."""
+    from understudy.interpretation import parse
 
-    opened = artifact.open(path, kind=("runtime", "nlu"))
-    if opened.kind == "runtime":
-        from understudy.runtime.session import Runtime
-
-        return Runtime.load(path)
-    from understudy.model.nlu import Predictor
-
-    return Predictor.load(path)
+    return parse(parser_at(baseline), gold), parse(parser_at(candidate), gold)
 
 
 def trial_of(experiment: Path | None, events: Path | None, served: Collection[str]) -> Trial | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from understudy.cli_shared import JobsOption, announce, plan_table
+
 if TYPE_CHECKING:
-    from understudy.recipe import Planned, Recipe
+    from understudy.recipe import Recipe
     from understudy.study.parts import Parts
     from understudy.study.run import Study
 
@@ -46,6 +47,7 @@ def paper(
         str | None, typer.Option("--baseline", help="Of table 5: scratch, foreign, stage1, stage2, assistant or student.")
     ] = None,
     seeds: SeedsOption = 1,
+    jobs: JobsOption = 1,
     dry_run: DryRunOption = False,
 ) -> None:
     """Fine-tune the recipe's encoders alike and compare them, as tables 4 and 5 of A and its size control do."""
@@ -60,7 +62,7 @@ def paper(
             return table_5(found, parts, seeds=seeds, baseline=baseline)
         return (table_4 if table is PaperTable.FOUR else size_control)(found, parts, seeds=seeds)
 
-    _study(recipe, overrides, make, dry_run=dry_run)
+    _study(recipe, overrides, make, jobs=jobs, dry_run=dry_run)
 
 
 @app.command("transfer-sets")
@@ -71,6 +73,7 @@ def transfer_sets(
         list[str] | None, typer.Option("--proportions", help="GENERIC:TASK, of tokens; 100:0 70:30 30:70 0:100 by default.")
     ] = None,
     seeds: SeedsOption = 1,
+    jobs: JobsOption = 1,
     dry_run: DryRunOption = False,
 ) -> None:
     """Distil students from general text and utterances in varying proportions, and see where the task's own text helps (B)."""
@@ -80,7 +83,13 @@ def transfer_sets(
     further = [word for word in overrides or [] if proportions and "=" not in word]
     chosen = [*(proportions or transfer.PROPORTIONS), *further]
     others = [word for word in overrides or [] if word not in further]
-    _study(recipe, others, lambda r, parts: transfer.transfer_sets(r, parts, proportions=chosen, seeds=seeds), dry_run=dry_run)
+    _study(
+        recipe,
+        others,
+        lambda r, parts: transfer.transfer_sets(r, parts, proportions=chosen, seeds=seeds),
+        jobs=jobs,
+        dry_run=dry_run,
+    )
 
 
 @app.command()
@@ -90,12 +99,15 @@ def validation(
     of: Annotated[str, typer.Option("--of", help="Whose checkpoints: stage1, stage2, assistant or student.")] = "stage1",
     xnli: Annotated[str | None, typer.Option("--xnli", help="A stage of kind xnli to be done like, for the score.")] = None,
     seeds: SeedsOption = 1,
+    jobs: JobsOption = 1,
     dry_run: DryRunOption = False,
 ) -> None:
     """Set perplexity and noun filling of an encoder's checkpoints beside what comes of fine-tuning them (A figure 2)."""
     from understudy.study import validation as study
 
-    _study(recipe, overrides, lambda r, parts: study.validation(r, parts, of=of, xnli=xnli, seeds=seeds), dry_run=dry_run)
+    _study(
+        recipe, overrides, lambda r, parts: study.validation(r, parts, of=of, xnli=xnli, seeds=seeds), jobs=jobs, dry_run=dry_run
+    )
 
 
 @app.command()
@@ -110,6 +122,7 @@ def claims(
     ] = None,
     only: Annotated[str | None, typer.Option("--claims", help="Some of them, by name, with commas: hidden,noise.")] = None,
     seeds: SeedsOption = 3,
+    jobs: JobsOption = 1,
     dry_run: DryRunOption = False,
 ) -> None:
     """See which of the papers' claims hold here: both arms of each, fine-tuned alike at several label budgets, and what parts them."""
@@ -124,23 +137,19 @@ def claims(
         recipe,
         others,
         lambda r, parts: study.claims(r, parts, percents=percents, zero_shot=zero_shot, only=names, seeds=seeds),
+        jobs=jobs,
         dry_run=dry_run,
     )
 
 
-def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Parts], Study], *, dry_run: bool) -> None:
-    from understudy import recipe as recipes
+def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Parts], Study], *, jobs: int, dry_run: bool) -> None:
     from understudy.study import run
 
     derived = run.derive(path, overrides or [], make)
     if dry_run:
-        Console().print(recipes.plan_table(derived.plan()))
+        Console().print(plan_table(derived.plan()))
         return
-    page = run.run(derived, on_start=_announce)
+    page = run.run(derived, jobs=jobs, on_start=announce)
     if page is not None:
         typer.echo(page)
         typer.echo(f"tables: {run.folder(derived.recipe, derived.study.name) / 'table.md'}")
-
-
-def _announce(planned: Planned) -> None:
-    logging.getLogger("understudy").info("%s: %s", planned.name, "resuming" if planned.state == "resume" else "making")

@@ -1,4 +1,4 @@
-"""Recipes and settings: TOML to frozen, strict pydantic models.
+"""Settings: tables to frozen, strict pydantic models.
 
 A `Config` refuses keys it does not know, cannot be changed once made, and lives in the file of the code it configures.
 Errors name the key, what was found, and the nearest key that exists.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
-from understudy.errors import RecipeError, nearest
+from understudy.errors import RecipeError, UnderstudyError, nearest
 
 __all__ = [
     "Config",
@@ -33,15 +33,13 @@ __all__ = [
     "TokenizerRef",
     "canonical_json",
     "digest",
-    "filled",
-    "included",
-    "override",
     "parse",
-    "read_toml",
     "refs",
 ]
 
 C = TypeVar("C", bound="Config")
+_TAG = re.compile(r"str|int|float|bool|(dict|list|tuple)\[.*")
+_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns", "domains"]
 
 
@@ -138,101 +136,65 @@ def refs(config: BaseModel) -> list[Ref]:
     return list(found.values())
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The table in a TOML file. Raises RecipeError naming the file and line."""
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise RecipeError("there is no such recipe", where=path, hint="`understudy init DIR` writes one") from None
-    except IsADirectoryError:
-        raise RecipeError("a recipe is a TOML file", where=path, got="a directory", wanted="a path to a .toml file") from None
-    except PermissionError:
-        raise RecipeError("the recipe cannot be read", where=path, got="permission denied") from None
-    except UnicodeDecodeError as error:
-        raise RecipeError(
-            "a recipe is UTF-8 text", where=path, got=f"byte 0x{error.object[error.start]:02x} at {error.start}"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError("this is not valid TOML", where=path, got=str(error)) from None
-
-
-def included(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The TOML at `path` with the stages of the recipes that it includes (`include`, paths beside it) before its own.
-
-    Raises RecipeError naming the file and line of what is not TOML, a circle, or a stage that two recipes tell differently.
-    """
-    path = path.resolve()
-    if path in within:
-        raise RecipeError("recipes include one another in a circle", where=path, got=" -> ".join(p.name for p in (*within, path)))
-    table = read_toml(path)
-    found: dict[str, Any] = {}
-    for name in table.pop("include", []):
-        theirs = included(path.parent / str(name), (*within, path)).get("stage", {})
-        for stage, settings in theirs.items():
-            if found.setdefault(stage, settings) != settings:
-                raise RecipeError("two recipes say different things of one stage", where=path.name, got=stage)
-    for stage in table.get("stage", {}):
-        if stage in found:
-            raise RecipeError("this stage is in an included recipe already", where=path.name, got=stage, wanted="another name")
-    return {**table, "stage": {**found, **table.get("stage", {})}}
-
-
-def filled(value: Any, data_root: Path | None, where: str) -> Any:
-    """`value` with `{data_root}` replaced in every string. Raises RecipeError where `data_root` is wanted and None."""
-    if isinstance(value, dict):
-        return {key: filled(item, data_root, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list):
-        return [filled(item, data_root, where) for item in value]
-    if isinstance(value, str) and "{data_root}" in value:
-        if data_root is None:
-            raise RecipeError("this recipe reads data of yours", where=where, got=value, hint="Say where it is: data_root=DIR")
-        return value.replace("{data_root}", str(data_root))
-    return value
-
-
-def override(table: dict[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """A copy of `table` with dotted `key=value` assignments applied, e.g. `stage.teacher.steps=100`.
-
-    Values are read as TOML where they parse, else taken as strings. Raises RecipeError for anything that is not an
-    assignment or that runs through something that is not a table.
-    """
-    result: dict[str, Any] = json.loads(json.dumps(table, default=str))
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip():
-            raise RecipeError("an override is KEY=VALUE", got=assignment, wanted="for example stage.teacher.steps=100")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        *tables, last = key.strip().split(".")
-        at: Any = result
-        for part in tables:
-            at = at.setdefault(part, {}) if isinstance(at, dict) else None
-            if not isinstance(at, dict):
-                raise RecipeError(f"'{part}' is not a table", where=f"override {assignment}")
-        at[last] = value
-    return result
-
-
 def parse(model: type[C], table: Mapping[str, Any], *, where: str) -> C:
-    """`model` made from `table`. Raises RecipeError naming the first wrong key and, for a misspelt one, the nearest."""
+    """`model` made from `table`. Raises RecipeError naming the first wrong key and, for a misspelt word, the nearest."""
     try:
         return model.model_validate(dict(table))
+    except UnderstudyError as error:  # from a setting that checks itself, which does not know where it stands
+        at = where if error.where is None else f"{where}.{error.where}"
+        raise type(error)(error.what, where=at, got=error.got, wanted=error.wanted, hint=error.hint) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = [str(part) for part in first["loc"]]
-        key = ".".join([where, *path]) if path else where
-        if first["type"] == "extra_forbidden":
-            known = _fields_at(model, path[:-1])
-            hint = nearest(path[-1], known)
-            raise RecipeError(
-                f"unknown key '{path[-1]}'", where=key, wanted=f"one of {', '.join(sorted(known))}", hint=hint
-            ) from None
-        if first["type"] == "missing":
-            raise RecipeError(f"the key '{path[-1]}' is missing", where=key) from None
-        what = first["msg"].removeprefix("Value error, ")
-        raise RecipeError(what, where=key, got=json.dumps(first["input"], default=str, ensure_ascii=False)[:200]) from None
+        raise _told(error, model, where) from None
+
+
+def _told(error: ValidationError, model: type[BaseModel], where: str) -> RecipeError:
+    """The first of the errors that pydantic found, for readers of TOML."""
+    first, *others = error.errors(include_url=False)
+    path = [str(part) for part in first["loc"]]
+    either = bool(path) and _TAG.fullmatch(path[-1]) is not None  # an option's types are told one by one, as if they were keys
+    path = path[:-1] if either else path
+    key = ".".join([where, *path])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, path[:-1])
+        wanted = f"one of {', '.join(sorted(known))}"
+        return RecipeError(f"unknown key '{path[-1]}'", where=key, wanted=wanted, hint=nearest(path[-1], known))
+    if first["type"] == "missing":
+        return RecipeError(f"the key '{path[-1]}' is missing", where=key)
+    value = first["input"]
+    got = json.dumps(value, default=str, ensure_ascii=False)[:200]
+    types = [first, *(e for e in others if either and e["loc"][:-1] == first["loc"][:-1])]
+    if (words := [_wanted(e["type"], e.get("ctx", {})) for e in types])[0] is not None:
+        hint = nearest(str(value), re.findall("'(.*?)'", words[0])) if first["type"] == "literal_error" else None
+        wanted = " or ".join(dict.fromkeys(word for word in words if word))
+        return RecipeError("this setting cannot be used", where=key, got=got, wanted=wanted, hint=hint)
+    whole = isinstance(value, Mapping)  # settings that do not go together: what is wrong is said, all are too many
+    return RecipeError(first["msg"].removeprefix("Value error, "), where=key, got=None if whole else got)
+
+
+def _wanted(type: str, context: Mapping[str, Any]) -> str | None:
+    """What would have been right instead of an error of pydantic's, in words for readers of TOML; None where its own must do."""
+    match type:
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "a whole number"
+        case "float_type" | "float_parsing" | "finite_number":
+            return "a number"
+        case "bool_type" | "bool_parsing":
+            return "true or false"
+        case "string_type" | "path_type":
+            return "text in quotes"
+        case "tuple_type" | "list_type":
+            return "a list, such as [a, b]"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "a table, such as { key = value }"
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            [(bound, value)] = context.items()
+            return f"{_BOUNDS[bound]} {value:.10g}"
+        case "too_short":
+            return f"at least {context['min_length']} of them"
+        case "literal_error":
+            return str(context["expected"])
+        case _:
+            return None
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[str]) -> set[str]:

@@ -45,12 +45,12 @@ class UnderstudyError(Exception):
     def __str__(self) -> str:
         sentences = [f"{self.where}: {self.what}" if self.where is not None else self.what]
         if self.got is not None:
-            sentences.append(f"Got: {self.got}")
+            sentences.append(f"Got: {'nothing' if self.got == '' else self.got}")
         if self.wanted is not None:
             sentences.append(f"Wanted: {self.wanted}")
         if self.hint is not None:
             sentences.append(self.hint)
-        return ". ".join(s.rstrip(".") for s in sentences) + "."
+        return " ".join(s if s.endswith(("?", "!")) else f"{s.rstrip('.')}." for s in sentences)
 
 
 class RecipeError(UnderstudyError):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from understudy.errors import DataError
 
@@ -23,6 +23,7 @@ __all__ = [
     "Slot",
     "annotate",
     "json_lines",
+    "parse",
     "parse_annotation",
     "slots_to_tags",
     "tags_to_slots",
@@ -152,10 +153,18 @@ def tags_to_slots(
     return tuple(slots)
 
 
+@runtime_checkable
 class Parser(Protocol):
-    """What understands utterances: a runtime, or a fine-tuned model before its export."""
+    """What understands utterances: a runtime, or a fine-tuned model before its export. `batch(texts, langs)` gives one Interpretation
+    for each text, in order."""
 
-    def batch(self, texts: Sequence[str], langs: Sequence[str | None] | None = None) -> list[Interpretation]: ...
+    def batch(self, texts: Sequence[str], langs: Sequence[str | None] | None = None, /) -> list[Interpretation]: ...
+
+
+def parse(parser: Parser, gold: Sequence[Interpretation]) -> list[Interpretation]:
+    """What a model makes of the texts of `gold`, each in its locale, as it was trained: one that reads typed text in its spoken form
+    must know the language."""
+    return parser.batch([g.text for g in gold], [g.locale or None for g in gold])
 
 
 def json_lines(parser: Parser, texts: Iterator[str], lang: str | None, *, together: int) -> Iterator[str]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rich.table import Table
 
 from understudy import artifact
+from understudy.artifact import Manifest
 from understudy.config import StageConfig
+from understudy.corpus.files import local_files
+from understudy.corpus.pairs import SUFFIXES, read_pairs
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
+from understudy.evaluation.xnli import XnliConfig
 from understudy.model.adopt import AdoptConfig
 from understudy.model.encoder import EncoderConfig
 from understudy.model.folder import is_foreign, read_config
@@ -22,45 +26,36 @@ from understudy.model.presets import shape
 from understudy.recipe import Recipe
 from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.train import TokenizerConfig
-from understudy.training.distill import DistillConfig
-from understudy.training.footprint import Device, Memory, Run, memory
+from understudy.training.distill import DistillConfig, TeacherConfig
+from understudy.training.finetune import FinetuneConfig
+from understudy.training.footprint import CPU, GPUS, Device, Memory, Run, memory
 from understudy.training.listen import ListenConfig
 from understudy.training.masked import MaskedConfig
+from understudy.training.parallel import ParallelConfig
 
-__all__ = ["CPU", "GPUS", "Planned", "plan", "tables"]
+__all__ = ["CPU", "GPUS", "UTTERANCE", "Planned", "plan", "tables"]
 
 UTTERANCE = 16  # tokens of a row that is not packed, with <s> and </s>
-
-
-GPUS: Final[Mapping[str, Device]] = {
-    "h200": Device(141e9, 989e12),
-    "h100": Device(80e9, 989e12),
-    "a100-80g": Device(80e9, 312e12),
-    "a100-40g": Device(40e9, 312e12),
-    "l40s": Device(48e9, 362e12),
-    "a10g": Device(24e9, 70e12),
-    "l4": Device(24e9, 121e12),
-    "v100-32g": Device(32e9, 125e12),  # fp16: it knows no bf16
-    "t4": Device(16e9, 65e12),  # the same
-}
-CPU = Device(math.inf, 0.0, gpu=False)
+PAIR = 48  # tokens of two sentences as in XNLI
+UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One run of a stage. tokens: of an update over all ranks; tokens_per_rank: of a micro-batch. flops: of all updates. None where it cannot be told."""
+    """One run of a stage. updates: for a listen stage batches of its teacher. tokens: of an update over all ranks; tokens_per_rank: of
+    a micro-batch. flops: of all updates. updates, flops and hours are None where data that says how many there are is yet to be made."""
 
     stage: str
     teacher: str | None
     model: EncoderConfig
     memory: Memory
     fits: bool
-    updates: int
+    updates: int | None
     tokens: int
     tokens_per_rank: int
-    flops: float
+    flops: float | None
     tokens_per_s: float
-    hours: float
+    hours: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, sizes in bytes."""
@@ -68,96 +63,178 @@ class Planned:
 
 
 def plan(recipe: Recipe, *, gpus: int, gpu: str, mfu: float = 0.4) -> list[Planned]:
-    """Every run of the recipe's pretrain and distill stages.
+    """Every run of the recipe's pretrain, distill, listen, finetune and xnli stages.
 
     Args:
         gpus: one rank each. gpu: a name of GPUS. mfu: share of the device's FLOP/s that the model's own arithmetic reaches.
 
-    Raises RecipeError for an unknown GPU or ranks that cannot be cut in `replicas`, ArtifactError for an unreadable input.
+    Raises RecipeError for an unknown GPU or ranks that cannot be cut in `replicas`, ArtifactError or DataError for an
+    unreadable input.
     """
     if gpu not in GPUS:
         raise RecipeError("there is no such GPU here", got=gpu, wanted=f"one of {', '.join(GPUS)}", hint=nearest(gpu, GPUS))
-    rows = []
+    device, rows = GPUS[gpu], []
     for name, config in recipe.stage.items():
-        if not isinstance(config, MaskedConfig):
-            continue
-        if gpus % config.parallel.replicas:
+        parallel = getattr(config, "parallel", ParallelConfig())
+        if gpus % parallel.replicas:
             where = f"stage.{name}.parallel.replicas"
             raise RecipeError("the ranks cannot be cut in so many equal groups", where=where, got=f"{gpus} ranks")
-        rows += [_planned(name, recipe, config, turn, gpus, GPUS[gpu], mfu) for turn in _turns(config)]
+        rows += [_planned(name, work, gpus, device, mfu) for work in _works(recipe, config, gpus)]
     return rows
 
 
 @dataclass(frozen=True)
-class _Turn:
-    steps: int
-    data: str
-    optimizer: str
+class _Work:
+    """What a run computes. updates: None where it is not known. tokens: of an update; flops: of its arithmetic."""
+
+    model: EncoderConfig
+    run: Run
+    updates: int | None
+    tokens: int
+    flops: float
     teacher: str | None = None
 
 
-def _turns(config: MaskedConfig) -> list[_Turn]:
-    """A pretrain stage is one run; a distill stage one for each of its teachers."""
-    if isinstance(config, DistillConfig):
-        return [_Turn(t.steps, t.data or config.data, (t.optimizer or config.optimizer).name, t.use) for t in config.teachers]
-    return [_Turn(config.steps, config.data, config.optimizer.name)]
+def _planned(name: str, work: _Work, gpus: int, device: Device, mfu: float) -> Planned:
+    needed = memory(work.model, work.run, device)
+    seconds = work.flops / (gpus * device.flops * mfu)
+    return Planned(
+        name,
+        work.teacher,
+        work.model,
+        needed,
+        needed.peak <= device.memory,
+        work.updates,
+        work.tokens,
+        work.run.tokens,
+        None if work.updates is None else work.flops * work.updates,
+        work.tokens / seconds,
+        None if work.updates is None else work.updates * seconds / 3600,
+    )
 
 
-def _planned(name: str, recipe: Recipe, config: MaskedConfig, turn: _Turn, gpus: int, device: Device, mfu: float) -> Planned:
-    model = _model(recipe, config)
-    if config.dropout is not None:
-        model = model.model_copy(update={"dropout": config.dropout, "attention_dropout": config.dropout})
-    teacher = None if turn.teacher is None else _teacher(recipe, turn.teacher)
+def _works(recipe: Recipe, config: StageConfig, gpus: int) -> list[_Work]:
+    """A distill stage is one run for each of its teachers, any other that trains or listens one; all else is none."""
+    match config:
+        case DistillConfig():
+            return [_masked(recipe, config, gpus, turn) for turn in config.teachers]
+        case MaskedConfig():
+            return [_masked(recipe, config, gpus, config)]
+        case ListenConfig():
+            return [_heard(recipe, config, gpus)]
+        case FinetuneConfig() | XnliConfig():
+            return [_fine_tuned(recipe, config, gpus)]
+        case _:
+            return []
+
+
+def _masked(recipe: Recipe, config: MaskedConfig, gpus: int, turn: MaskedConfig | TeacherConfig) -> _Work:
+    model, teacher_name = _dropped(_encoder_of(recipe, config), config.dropout), getattr(turn, "use", None)
+    teacher = None if teacher_name is None else _teacher(recipe, teacher_name)
     cap = min(config.max_length or model.max_length, model.max_length)
-    length = _length(recipe, turn.data, cap)
     masked = round(config.mask_rate * config.batch_tokens)
-    tokens = -(-config.batch_tokens // (config.accumulate * gpus))
-    matched = model.layers if isinstance(config, DistillConfig) and config.hidden else 0
     run = Run(
-        tokens=tokens,
+        tokens=-(-config.batch_tokens // (config.accumulate * gpus)),
         length=cap,
         masked=-(-masked // (config.accumulate * gpus)),
         world=gpus,
         parallel=config.parallel,
         low=config.precision != "fp32",
-        optimizer=turn.optimizer,
+        optimizer=(turn.optimizer or config.optimizer).name,
         accumulate=config.accumulate,
         teacher=teacher,
-        matched=matched,
+        matched=model.layers if isinstance(config, DistillConfig) and config.hidden else 0,
     )
-    needed = memory(model, run, device)
-    work = {"tokens": config.batch_tokens, "pairs": round(config.batch_tokens * length), "masked": masked}
+    work = _arithmetic(config.batch_tokens, _length(recipe, turn.data or config.data, cap), masked)
     flops = 3 * model.flops(**work) + (teacher.flops(**work) if teacher is not None else 0.0)
-    seconds = flops / (gpus * device.flops * mfu)
-    return Planned(
-        name,
-        turn.teacher,
-        model,
-        needed,
-        needed.peak <= device.memory,
-        turn.steps,
-        config.batch_tokens,
-        tokens,
-        flops * turn.steps,
-        config.batch_tokens / seconds,
-        turn.steps * seconds / 3600,
+    return _Work(model, run, turn.steps, config.batch_tokens, flops, teacher_name)
+
+
+def _heard(recipe: Recipe, config: ListenConfig, gpus: int) -> _Work:
+    """A teacher that every rank holds whole, each listening to batches of its own; the train split, for `valid` is small."""
+    model = _encoder(recipe, config.teacher)
+    cap = min(config.max_length or model.max_length, model.max_length)
+    masked = round(config.mask_rate * config.batch_tokens)
+    whole = ParallelConfig(shard="none")
+    run = Run(config.batch_tokens, cap, masked, 1, whole, low=config.precision != "fp32", learned="nothing")
+    found = _manifest(recipe, config.data)
+    tokens = None if found is None else config.epochs * int(found.metrics["train"]["tokens"])
+    flops = gpus * model.flops(**_arithmetic(config.batch_tokens, _length(recipe, config.data, cap), masked))
+    together = gpus * config.batch_tokens
+    return _Work(model, run, None if tokens is None else -(-tokens // together), together, flops, config.teacher)
+
+
+def _fine_tuned(recipe: Recipe, config: FinetuneConfig | XnliConfig, gpus: int) -> _Work:
+    """Utterances or pairs of sentences, of a usual length; what is tested or held out is not counted."""
+    model, teacher = _dropped(_encoder_of(recipe, config), config.dropout), None
+    length, beside = min(config.max_length or model.max_length, model.max_length, PAIR), 0
+    if isinstance(config, FinetuneConfig):
+        length = min(length, UTTERANCE)
+        beside = (config.unlabelled_batch or config.batch) if config.unlabelled else 0
+        teacher = None if config.teacher is None else _encoder(recipe, config.teacher)
+    frozen = isinstance(config, FinetuneConfig) and config.mode == "frozen"
+    run = Run(
+        tokens=-(-max(config.batch, beside) * length // gpus),
+        length=length,
+        masked=0,
+        world=gpus,
+        parallel=config.parallel,
+        low=config.precision != "fp32",
+        optimizer=config.optimizer if isinstance(config, FinetuneConfig) else "adam",
+        accumulate=2 if beside else 1,
+        teacher=teacher,
+        learned="heads" if frozen else "all",
+    )
+    tokens = (config.batch + beside) * length
+    work = _arithmetic(tokens, length, 0)
+    flops = (1 if frozen else 3) * model.flops(**work) + (teacher.flops(**work) if teacher is not None else 0.0)
+    return _Work(
+        model, run, _updates(recipe, config), tokens, flops, config.teacher if isinstance(config, FinetuneConfig) else None
     )
 
 
-def _model(recipe: Recipe, config: MaskedConfig) -> EncoderConfig:
-    if config.init is not None:
-        return _encoder(recipe, config.init)
+def _updates(recipe: Recipe, config: FinetuneConfig | XnliConfig) -> int | None:
+    """Of fine-tuning: those that are asked for, or as many as epochs have, where what they pass over can be counted already."""
+    if isinstance(config, XnliConfig):
+        examples: float | None = None
+        if local_files(config.train, SUFFIXES):
+            examples = (1 - config.held_out) * sum(1 for _ in read_pairs(config.train, lang=config.lang))
+    elif config.steps is not None:
+        return config.steps
+    else:
+        found = _manifest(recipe, config.data)
+        locales = {} if found is None else found.metrics.get("locales", {}).get(config.partition, {})
+        examples = sum(n for locale, n in locales.items() if config.locales is None or locale in config.locales) or None
+        if examples is not None:
+            examples *= config.labels * (1 - config.held_out) * (1 + (config.noise.copies if config.noise else 0))
+    return None if examples is None else max(1, round(config.epochs * math.ceil(examples / config.batch)))
+
+
+def _arithmetic(tokens: int, length: float, masked: int) -> dict[str, int]:
+    return {"tokens": tokens, "pairs": round(tokens * length), "masked": masked}
+
+
+def _dropped(model: EncoderConfig, dropout: float | None) -> EncoderConfig:
+    return model if dropout is None else model.model_copy(update={"dropout": dropout, "attention_dropout": dropout})
+
+
+def _encoder_of(recipe: Recipe, config: MaskedConfig | FinetuneConfig | XnliConfig) -> EncoderConfig:
+    """The shape of what a stage goes on from or begins anew."""
+    before = config.init if isinstance(config, MaskedConfig) else config.encoder
+    if before is not None or isinstance(config, XnliConfig):
+        return _encoder(recipe, str(before))
     assert config.model is not None
+    assert config.tokenizer is not None
     return shape(config.model, _vocab_size(recipe, config.tokenizer))
 
 
 def _encoder(recipe: Recipe, ref: str) -> EncoderConfig:
-    """The shape of an encoder that a stage will make, or that an artifact holds."""
+    """The shape of the encoder that a stage will make or put heads on, or that an artifact holds."""
     made = recipe.stage.get(ref)
     if isinstance(made, AdoptConfig):
         return read_shape(made.model, revision=made.revision)
-    if isinstance(made, MaskedConfig):
-        return _model(recipe, made)
+    if isinstance(made, MaskedConfig | FinetuneConfig):
+        return _encoder_of(recipe, made)
     return read_shape(ref) if is_foreign(Path(ref)) else read_config(Path(ref))
 
 
@@ -167,6 +244,11 @@ def _teacher(recipe: Recipe, ref: str) -> EncoderConfig | None:
     manifest = artifact.peek(Path(ref)) if made is None else None
     kept = isinstance(made, ListenConfig) or (manifest is not None and manifest.kind == "teachings")
     return None if kept else _encoder(recipe, ref)
+
+
+def _manifest(recipe: Recipe, ref: str) -> Manifest | None:
+    """What an input says of itself, where it is there already."""
+    return artifact.peek(recipe.directory(ref) if ref in recipe.stage else Path(ref))
 
 
 def _vocab_size(recipe: Recipe, ref: str) -> int:
@@ -179,8 +261,7 @@ def _vocab_size(recipe: Recipe, ref: str) -> int:
 def _length(recipe: Recipe, ref: str, cap: int) -> float:
     """Tokens that a token is compared with in attention, in the mean: of the shards where they are made, else by their mixture."""
     made: StageConfig | None = recipe.stage.get(ref)
-    manifest = artifact.peek(recipe.directory(ref) if made is not None else Path(ref))
-    if manifest is not None:
+    if (manifest := _manifest(recipe, ref)) is not None:
         return min(cap, float(manifest.metrics["train"]["mean_length"]))
     assert isinstance(made, ShardsConfig)
     lengths = [(part.parts, cap if part.pack_words else min(cap, UTTERANCE)) for part in made.mix]
@@ -205,11 +286,11 @@ def tables(planned: Sequence[Planned], device: Device) -> list[Table]:
         work.add_row(
             name,
             millions,
-            f"{row.updates:,}",
+            UNKNOWN if row.updates is None else f"{row.updates:,}",
             f"{row.tokens_per_rank:,}",
-            f"{row.flops:.1e}",
+            UNKNOWN if row.flops is None else f"{row.flops:.1e}",
             f"{row.tokens_per_s:,.0f}",
-            f"{row.hours:,.1f}",
+            UNKNOWN if row.hours is None else _short(row.hours),
         )
     return [parts, work]
 

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import Field
-from rich.table import Table
 
 from understudy import artifact, seeds, stages
 from understudy.artifact import Artifact, Manifest, Parent
-from understudy.config import Config, StageConfig, filled, included, override, parse, refs
+from understudy.config import Config, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
+from understudy.toml import filled, included, override
 from understudy.training.ranks import agree, barrier, joined
 
-__all__ = ["Done", "Planned", "Recipe", "State", "done_table", "load", "plan", "plan_table", "run", "run_stage"]
+__all__ = ["Done", "Planned", "Recipe", "State", "judged", "load", "plan", "run", "run_stage"]
 
 log = logging.getLogger(__name__)
 State = Literal["cached", "resume", "run", "wait"]
@@ -46,7 +45,7 @@ class Recipe(Config):
 
 class _TopLevel(Config):
     name: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     artifacts: Path | None = None
     data_root: Path | None = None
     stage: dict[str, dict[str, Any]]
@@ -82,14 +81,24 @@ def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mappin
 
     more: stages that a study adds to those of the file, by name.
     """
-    table = override(included(path), overrides)
-    top = parse(_TopLevel, {**table, "stage": {**table["stage"], **more}} if more else table, where=path.name)
+    found = included(path)
+    table = override(found, overrides)
+    _check_meant(found["stage"], table["stage"], where=path.name)
+    top = parse(_TopLevel, table, where=path.name)
+    if more:
+        top = top.model_copy(update={"stage": {**top.stage, **{name: dict(settings) for name, settings in more.items()}}})
     if not top.stage:
         raise RecipeError("a recipe has at least one [stage.NAME]", where=path)
     for name in top.stage:
+        if any(str(folder) in top.stage for folder in PurePosixPath(name).parents):
+            raise RecipeError(
+                "an artifact cannot stand in another one", where=f"{path.name}.stage", got=name, wanted="another name"
+            )
         if not all(part.replace("-", "").replace("_", "").isalnum() for part in name.split("/")):
             raise RecipeError(
-                "a stage name is letters, digits, '-' and '_', with '/' between folders", where=f"{path.name}.stage", got=name
+                "a stage name is letters, digits, '-' and '_', with '/' between folders",
+                where=f"{path.name}.stage",
+                got=f"'{name}'",
             )
     configs = {
         name: stages.parse_stage(filled(table, top.data_root, f"stage.{name}"), where=f"stage.{name}")
@@ -104,6 +113,14 @@ def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mappin
     )
     _check_references(recipe)
     return recipe
+
+
+def _check_meant(written: Mapping[str, Any], overridden: Any, *, where: str) -> None:
+    """Refuses an override of a stage that the recipe does not have: a setting on its own is no stage."""
+    for name, settings in overridden.items() if isinstance(overridden, dict) else ():
+        if name not in written and isinstance(settings, dict) and "kind" not in settings:
+            wanted = f"one of {', '.join(written)}, or a 'kind' for a new one"
+            raise RecipeError(f"there is no stage '{name}'", where=where, wanted=wanted, hint=nearest(name, written))
 
 
 def _check_references(recipe: Recipe) -> None:
@@ -211,14 +228,19 @@ def run(recipe: Recipe, *, only: Sequence[str] = (), on_start: Callable[[Planned
 def _run_planned(recipe: Recipe, item: Planned, on_start: Callable[[Planned], None]) -> Done:
     started = time.monotonic()
     directory = recipe.directory(item.name)
-    manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
-    current = _state(recipe, item.name, manifests, item.inputs)
-    if agree(current == "cached"):
+    item = judged(recipe, item)
+    if agree(item.state == "cached"):
         return Done(item.name, artifact.open(directory), True, 0.0)
-    on_start(Planned(item.name, item.config, item.inputs, current))
+    on_start(item)
     made = run_stage(item.config, item.inputs, directory, seed=recipe.seed)
     log.info("%s: made in %.1f s", item.name, time.monotonic() - started)
     return Done(item.name, made, False, time.monotonic() - started)
+
+
+def judged(recipe: Recipe, item: Planned) -> Planned:
+    """`item` with the state it has now that its inputs are made."""
+    manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
+    return replace(item, state=_state(recipe, item.name, manifests, item.inputs))
 
 
 def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, *, seed: int) -> Artifact:
@@ -247,32 +269,3 @@ def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, 
 
 def _kinds(config: StageConfig, name: str) -> list[Any]:
     return [kind for ref in refs(config) if ref == name for kind in ref.kinds]
-
-
-def plan_table(planned: Sequence[Planned]) -> Table:
-    """A plan for the eye: each stage with its kind, inputs, what it will do, and its state; a row for all seeds of a stage."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("stage", "kind", "from", "what", "state"):
-        table.add_column(column, overflow="fold")
-    meaning = {"cached": "cached", "resume": "resume", "run": "run", "wait": "run if inputs change"}
-    items = {item.name: item for item in planned}
-    for title, names in seeds.grouped(items).items():
-        first = items[names[0]]
-        states = Counter(meaning[items[name].state] for name in names)
-        said = ", ".join(state if len(states) == 1 else f"{n} {state}" for state, n in states.items())
-        table.add_row(title, _kind(first.config), ", ".join(seeds.grouped(first.inputs)), stages.describe(first.config), said)
-    return table
-
-
-def done_table(done: Sequence[Done]) -> Table:
-    """What a run made, for the eye: each stage with its seconds and its artifact; a row for all seeds of a stage."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("stage")
-    table.add_column("seconds", justify="right")
-    table.add_column("artifact", overflow="fold")
-    items = {item.name: item for item in done}
-    for title, names in seeds.grouped(items).items():
-        made = [items[name].seconds for name in names if not items[name].skipped]
-        where = seeds.braced([str(items[name].artifact.path) for name in names])
-        table.add_row(title, f"{sum(made):.1f}" if made else "cached", where)
-    return table

@@ -35,7 +35,7 @@ from understudy.training.finetune import FinetuneConfig
 from understudy.training.listen import ListenConfig
 from understudy.training.pretrain import PretrainConfig
 
-__all__ = ["CONFIGS", "MAKES", "PARALLEL", "describe", "parse_stage", "run"]
+__all__ = ["CONFIGS", "MAKES", "PARALLEL", "describe", "parse_stage", "run", "timed"]
 
 CONFIGS: dict[str, type[StageConfig]] = {
     "corpus": CorpusConfig,
@@ -78,7 +78,7 @@ PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli"})
 def parse_stage(table: Mapping[str, Any], *, where: str) -> StageConfig:
     """The settings of one stage. Raises RecipeError for an unknown kind or key."""
     kind = table.get("kind")
-    if kind not in CONFIGS:
+    if not isinstance(kind, str) or kind not in CONFIGS:
         what = "the key 'kind' is missing" if kind is None else f"there is no stage kind '{kind}'"
         raise RecipeError(what, where=where, wanted=f"one of {', '.join(CONFIGS)}", hint=nearest(str(kind), CONFIGS))
     return parse(CONFIGS[kind], table, where=where)
@@ -127,6 +127,13 @@ def describe(config: StageConfig) -> str:
             return f"{', '.join(config.models)} by domain of {config.partition}"
         case _:
             return ""
+
+
+def timed(config: StageConfig) -> bool:
+    """Whether the stage measures time, so that its figures are right only where nothing runs beside it."""
+    return (isinstance(config, EvaluateConfig) and config.runtime is not None) or (
+        isinstance(config, ExportConfig) and bool(config.sweep)
+    )
 
 
 def _shape(config: PretrainConfig | DistillConfig | FinetuneConfig) -> str:

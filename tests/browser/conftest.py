@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Of a module, not of the session: while it lives a loop runs in this thread, and other tests want theirs there."""
-    pytest.importorskip("playwright", reason="needs playwright: pip install 'understudy[dev]'")
+    pytest.importorskip("playwright", reason="needs playwright: pip install '.[dev]'")
     path = chromium()
     if path is None:
         pytest.skip("needs Chromium (Debian: apt-get install chromium), or CHROMIUM with the path of one")

@@ -124,6 +124,7 @@ def test_bio_text_decides_the_spaces_and_japanese_has_none(tmp_path: Path) -> No
         ("# intent: x\nwake\tO\nme\tO\tx\n", r"x\.bio:3: this line has 3 columns, the utterance began with 2"),
         ("wake\tO\nme\tO\n", r"x\.bio:1: this utterance has no intent"),
         ("a\tO\n# intent: x\n\n# intent: y\n\n", r"x\.bio:4: this utterance has no tokens"),
+        ("# intent: x\nwake\tO\n\tO\n", r"x\.bio:3: this line has a tag without a token"),
     ],
 )
 def test_malformed_bio_is_named(tmp_path: Path, text: str, what: str) -> None:
@@ -211,11 +212,29 @@ def test_other_rasa_files_beside_it_are_left_out(tmp_path: Path) -> None:
         ("nlu:\n\t- x\n", r"nlu\.yml:2: this is not YAML"),
         ("- x\n", "this is not Rasa's training data"),
         ("nlu: x\n", "this file has no list `nlu`"),
+        ("nlu: " + "[" * 5000, "this YAML is nested too deeply"),
+        ("nlu:\n- intent: a\n  examples:\n  - '[b]( )'\n", r"nlu\.yml:4: an entity has no name"),
+        (
+            'nlu:\n- intent: a\n  examples:\n  - \'[b]{"entity": ' + "[" * 20_000 + "}'\n",
+            r"nlu\.yml:4: the braces .* are not JSON",
+        ),
+        ('nlu:\n- intent: a\n  examples:\n  - "a \\ud800"\n', r"nlu\.yml:4: this example holds half a character"),
     ],
 )
 def test_malformed_rasa_is_named(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(DataError, match=what):
         read(put(tmp_path / "nlu.yml", text))
+
+
+def test_empty_examples_of_rasa_are_passed_over(tmp_path: Path) -> None:
+    path = put(tmp_path / "nlu.yml", 'nlu:\n- intent: a\n  examples:\n  - ""\n  - text: " "\n  - hi\n')
+    assert [row.text for _, row in read(path)] == ["hi"]
+
+
+def test_half_a_character_is_refused_before_it_is_to_be_written(tmp_path: Path) -> None:
+    row = massive().replace("wake me", "\\ud83d")
+    with pytest.raises(DataError, match=r"x\.jsonl:1: this line is not JSON"):
+        read(put(tmp_path / "x.jsonl", row))
 
 
 SLOT = st.tuples(st.sampled_from(["time", "date"]), st.integers(0, 9), st.integers(1, 4))

@@ -11,7 +11,7 @@ import pytest
 
 from understudy import artifact
 from understudy.config import parse
-from understudy.corpus.labels import LabelsConfig, read_labels, run
+from understudy.corpus.labels import LabelsConfig, LabelSource, read_labels, read_partitions, run
 from understudy.corpus.sampling import normal
 from understudy.corpus.spoken_slots import to_spoken
 from understudy.errors import DataError, RecipeError
@@ -122,6 +122,13 @@ def test_the_stage_speaks_where_asked(tmp_path: Path) -> None:
     assert (row.text, row.slots) == ("lamp two on", (Slot("x", "two", 5, 8),))
 
 
+def test_what_has_no_word_in_spoken_form_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = write(tmp_path / "en-US.jsonl", ("train", "on", "on"), ("train", "x", "?! \N{GRINNING FACE}"))
+    made = make(tmp_path / "out", sources=[source], spoken=True)
+    assert [row.text for row in read_labels(made.path / "train.jsonl")] == ["on"]
+    assert "1 utterances left out" in caplog.text
+
+
 def test_the_built_in_world_gives_distinct_utterances_of_the_sizes_asked_for(tmp_path: Path) -> None:
     source = {"builtin": "assistant", "size": {"train": 40, "dev": 30}, "languages": ["en", "de-DE"]}
     made = make(tmp_path / "out", sources=[source])
@@ -183,3 +190,19 @@ def test_the_files_a_stage_reads_are_known(tmp_path: Path) -> None:
         (tmp_path / name).write_text("a\n")
     config = parse(LabelsConfig, {"sources": [{"path": str(tmp_path)}]}, where="x")
     assert [f.name for f in config.reads()] == ["label", "seq.in", "seq.out"]
+
+
+def test_labels_are_read_by_partition_from_an_artifact_as_from_files(tmp_path: Path) -> None:
+    config = LabelsConfig(sources=(LabelSource(builtin="assistant", size={"train": 2, "dev": 1}, languages=("en",)),))
+    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+        run(config, {}, draft, seed=0)
+    found = read_partitions(tmp_path / "labels")
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 2, "dev": 1}
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "dev.jsonl").write_bytes((tmp_path / "labels" / "dev.jsonl").read_bytes())
+    assert read_partitions(tmp_path / "files") == {"dev": found["dev"]}
+
+
+def test_an_unknown_format_of_labels_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"labels.format: .*Got: \"masive\"\. .*Did you mean 'massive'\?"):
+        read_partitions(tmp_path, "masive")

@@ -100,6 +100,14 @@ def test_a_truncated_archive_is_an_error(tmp_path: Path) -> None:
             read(path)
 
 
+def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    whole = gzip.compress(TEXT.encode() * 1000)
+    path.write_bytes(whole[:20] + b"\xff" * 20 + whole[40:])  # zlib's own error, no OSError
+    with pytest.raises(DataError, match="the file could not be read.*It may be damaged"):
+        read(path)
+
+
 def test_a_file_that_is_not_compressed_as_it_says_is_an_error(tmp_path: Path) -> None:
     for suffix in (".gz", ".xz", ".bz2", ".zst"):
         path = tmp_path / f"a.txt{suffix}"

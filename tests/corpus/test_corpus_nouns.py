@@ -76,6 +76,13 @@ def test_scripts_without_spaces_stay_without(tmp_path: Path) -> None:
     assert list(read_conllu(str(tmp_path / "ja.conllu"))) == [("天気は雨", [(0, 2), (3, 4)])]
 
 
+@pytest.mark.parametrize("number", ["1-2-3", "1-", "-1", "1.2-3", "x"])
+def test_a_number_that_is_none_is_named(tmp_path: Path, number: str) -> None:
+    (tmp_path / "de.conllu").write_text(sentence((number, "x", NOUN)))
+    with pytest.raises(DataError, match=r"de\.conllu:2: this line is not CoNLL-U"):
+        list(read_conllu(str(tmp_path / "de.conllu")))
+
+
 def test_a_line_that_is_not_conllu_is_named(tmp_path: Path) -> None:
     (tmp_path / "de.conllu").write_text("# text = x\n1\tx\tNOUN\n\n")
     with pytest.raises(DataError, match=r"de\.conllu:2: this line is not CoNLL-U: 3 columns, wanted 10"):
@@ -136,6 +143,13 @@ def test_the_stage_draws_sentences_and_one_noun_of_each(tmp_path: Path) -> None:
     assert every.metrics["nouns"] == {"en": 20}
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0c"])
+def test_a_sentence_may_hold_ends_of_lines_that_are_none_in_a_file(tmp_path: Path, end: str) -> None:
+    (tmp_path / "de_x-dev.conllu").write_text(sentence(("1", f"Ein{end}", "DET"), ("2", "Haus", NOUN)), encoding="utf-8")
+    [noun] = read_nouns(make(tmp_path / "made", sources=[{"path": str(tmp_path)}]).path)
+    assert noun.text == f"Ein{end} Haus"
+
+
 def test_the_stage_speaks(tmp_path: Path) -> None:
     (tmp_path / "de_x-dev.conllu").write_text(plain("Ein Haus , 3 Dächer !", "Haus"))
     made = make(tmp_path / "made", sources=[{"path": str(tmp_path)}], spoken=True)
@@ -153,7 +167,7 @@ def test_what_gives_no_noun_is_refused(tmp_path: Path) -> None:
 
 def test_without_stanza_plain_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stanza", None)
-    with pytest.raises(RecipeError, match=r"Stanza, which is not installed.*pip install 'understudy\[stanza\]'"):
+    with pytest.raises(RecipeError, match=r"Stanza, which is not installed.*pip install '\.\[stanza\]'"):
         make(tmp_path / "made", sources=[{"builtin": "text", "size": 3}], tagger="stanza", languages=["de"])
 
 

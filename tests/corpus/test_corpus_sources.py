@@ -65,6 +65,11 @@ def test_json_lines_find_a_language_column_by_themselves(tmp_path: Path) -> None
         ('{"text": 5}', "no text: 5"),
         ('{"text": "a", "lang": "klingon"}', "no known language: lang is 'klingon'"),
         ('{"text": "a", "lang": "de", "n": 0}', "no count: n is 0"),
+        ('{"text": "a", "lang": "de", "n": 1e999}', "no count: n is inf"),
+        (
+            '{"text": "a", "lang": "de", "n": 99999999999999999999}',
+            "no count: n is 99999999999999999999, wanted 1 to 1,000,000,000",
+        ),
     ],
 )
 def test_bad_json_lines_are_named(tmp_path: Path, line: str, what: str) -> None:
@@ -116,6 +121,9 @@ def test_csv_errors_name_line_and_column(tmp_path: Path) -> None:
         list(rows(source(path=str(tmp_path / "de.csv"))))
     with pytest.raises(DataError, match=r"de\.csv:1: there is no column 'txt'.*Did you mean 'text'"):
         list(rows(source(path=str(tmp_path / "de.csv"), text="txt")))
+    (tmp_path / "de.csv").write_text('"a"b,text\nx,y\n')
+    with pytest.raises(DataError, match=r"de\.csv:1: the first line is not CSV.*Wanted: column names"):
+        list(rows(source(path=str(tmp_path / "de.csv"))))
 
 
 def test_conllu_gives_its_sentences(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from understudy.evaluation import metrics
 from understudy.evaluation.metrics import (
     COUNTS,
     FIGURES,
@@ -178,7 +179,7 @@ def test_mean_is_unweighted_and_leaves_out_what_is_unknown() -> None:
 def test_bootstrap_has_the_spread_of_the_binomial() -> None:
     gold = [said("a")] * 400
     predicted = [said("a")] * 300 + [said("a", "other")] * 100
-    draws = resample(counts(gold, predicted), draws=2000, generator=np.random.default_rng(0))
+    draws = resample(counts(gold, predicted), draws=2000, seed=0)
     column = draws[:, FIGURES.index("exact_match")]
     assert draws.shape == (2000, len(FIGURES))
     assert column.mean() == pytest.approx(75, abs=0.3)
@@ -191,9 +192,25 @@ def test_bootstrap_has_the_spread_of_the_binomial() -> None:
     assert (low, high) == (pytest.approx(70.7, abs=0.6), pytest.approx(79.2, abs=0.6))
 
 
+def test_bootstrap_draws_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = counts([said("a")] * 5, [said("a")] * 4 + [said("a", "other")])
+    whole = resample(counted, draws=50, seed=3)
+    monkeypatch.setattr(metrics, "TAKEN", 17)
+    np.testing.assert_array_equal(resample(counted, draws=50, seed=3), whole)
+
+
+def test_bootstrap_draws_the_nth_of_equally_many_together() -> None:
+    # One locale is right where the other is wrong: what a sample has too often of the one it has too seldom of the other.
+    locales = ([said("a", "i" if (n % 3 == 0) is right else "other") for n in range(6)] for right in (True, False))
+    one, other = (resample(counts([said("a")] * 6, found), draws=40, seed=1) for found in locales)
+    exact = FIGURES.index("exact_match")
+    np.testing.assert_allclose(one[:, exact] + other[:, exact], 100)
+    assert one[:, exact].std() > 0
+
+
 def test_bootstrap_of_equal_seeds_is_equal() -> None:
     counted = counts([said("a")] * 5, [said("a")] * 4 + [said("a", "other")])
-    first, second = (resample(counted, draws=50, generator=np.random.default_rng(3)) for _ in range(2))
+    first, second = (resample(counted, draws=50, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 

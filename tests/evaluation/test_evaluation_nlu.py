@@ -13,6 +13,7 @@ from understudy.artifact import Artifact
 from understudy.errors import DataError
 from understudy.evaluation.nlu import evaluate, evaluate_folder, relative_error_change
 from understudy.interpretation import Interpretation
+from understudy.model.nlu import Predictor
 
 
 def answers(gold: Sequence[Interpretation], wrong: Sequence[str] = ()) -> Callable[[Sequence[str]], list[Interpretation]]:
@@ -31,11 +32,29 @@ def test_locales_are_scored_apart_and_averaged(gold: list[Interpretation]) -> No
     assert report["without_train_duplicates"] is None
 
 
-def test_anything_with_batch_is_a_parser(gold: list[Interpretation]) -> None:
-    class Parser:
-        batch = staticmethod(answers(gold))
+def test_anything_with_batch_is_a_parser_and_told_the_locales(gold: list[Interpretation]) -> None:
+    told = []
 
+    class Parser:
+        def batch(self, texts: Sequence[str], langs: Sequence[str | None] | None = None, /) -> list[Interpretation]:
+            told.extend(langs or [])
+            return answers(gold)(texts)
+
+    nowhere = replace(gold[0], text="elsewhere", slots=(), locale="")
     assert evaluate(Parser(), gold).mean.exact_match == 100.0
+    assert told == [g.locale for g in gold]
+    with pytest.raises(KeyError):
+        evaluate(Parser(), [nowhere])
+    assert told[-1] is None
+
+
+def test_a_model_of_spoken_form_reads_typed_text_as_it_is_spoken(model: Callable[[str], Artifact]) -> None:
+    gold = [Interpretation("wake me at 6", "alarm_set", locale="en-US")]
+    path = model("student").path
+    settings = json.loads((path / "nlu.json").read_text())
+    (path / "nlu.json").write_text(json.dumps({**settings, "spoken": True}))
+    (path / "artifact.json").unlink()  # a bare folder, whose files are not held against their hashes
+    assert evaluate(Predictor.load(path), gold).predicted[0].spoken == "wake me at six"
 
 
 def test_duplicates_of_training_texts_are_left_out(gold: list[Interpretation]) -> None:
@@ -74,6 +93,18 @@ def test_intervals_hold_the_figure_and_repeat(gold: list[Interpretation]) -> Non
     assert first == second
     low, high = first["mean"]["intervals"]["exact_match"]
     assert low < first["mean"]["exact_match"] < high
+
+
+def test_translations_are_drawn_together(gold: list[Interpretation]) -> None:
+    # Two locales right and wrong together know no more than one of them, also where each is without what was seen.
+    english = [replace(g, locale="en-US") for g in gold[:2]] * 10
+    german = [replace(g, locale="de-DE") for g in english]
+    parser = answers(gold, ["play jazz cats"])
+    alone = evaluate(parser, english, seen={"en-US": {"wake me at six"}})
+    both = evaluate(parser, english + german, seen={"en-US": {"wake me at six"}})
+    assert both.mean.intervals == alone.mean.intervals
+    assert both.unseen is not None
+    assert both.unseen.locales["de-DE"].intervals == alone.mean.intervals
 
 
 def test_a_locale_more_leaves_the_others_alone(gold: list[Interpretation]) -> None:

@@ -64,9 +64,10 @@ def test_translations_are_drawn_together() -> None:
     locales = ["de-DE"] * 20 + ["en-US"] * 20 + ["ja-JP"] * 20
     thrice = differences(counted(one * 3), counted(other * 3), locales)["exact_match"]
     assert (thrice.mean, thrice.utterances) == (alone.mean, pytest.approx(alone.utterances))
-    # One utterance less in one locale, and they are no translations: drawn apart, the mean of three varies less.
+    # One utterance less in one locale, and it is drawn apart from the other two: of three with the error e, the mean's variance is
+    # (4 e^2 + e^2) / 9.
     apart = differences(counted((one * 3)[:-1]), counted((other * 3)[:-1]), locales[:-1])["exact_match"]
-    assert apart.utterances == pytest.approx(alone.utterances / 3**0.5, rel=0.1)
+    assert apart.utterances == pytest.approx(alone.utterances * 5**0.5 / 3, rel=0.1)
 
 
 def test_a_model_is_no_better_than_itself() -> None:

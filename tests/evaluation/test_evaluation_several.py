@@ -61,8 +61,8 @@ def test_the_interval_is_that_of_the_mean_over_seeds(gold: Gold) -> None:
 
 def test_seeds_are_drawn_the_same_utterances(gold: Gold) -> None:
     one = counts(gold, seed(gold, "spiel jazz").predicted)
-    alone = resample(one, draws=50, generator=np.random.default_rng(3))
-    twice = resample(np.stack([one, one], axis=1), draws=50, generator=np.random.default_rng(3))
+    alone = resample(one, draws=50, seed=3)
+    twice = resample(np.stack([one, one], axis=1), draws=50, seed=3)
     np.testing.assert_array_equal(alone, twice)
 
 
@@ -70,7 +70,7 @@ def test_a_seed_without_a_figure_is_left_out_of_a_draw() -> None:
     # No slot is wanted; the first seed finds none (no figure), the second a wrong one (0).
     none, wrong = (np.zeros((1, len(COUNTS)), dtype=np.int64) for _ in range(2))
     wrong[0, COUNTS.index("slots_found")] = 1
-    drawn = resample(np.stack([none, wrong], axis=1), draws=3, generator=np.random.default_rng(0))
+    drawn = resample(np.stack([none, wrong], axis=1), draws=3, seed=0)
     assert drawn[:, FIGURES.index("slot_f1")].tolist() == [0.0] * 3
     assert np.isnan(drawn[:, FIGURES.index("semer")]).all()
 

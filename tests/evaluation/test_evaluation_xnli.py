@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers_foreign import write_foreign
 
 from understudy import artifact, stages
 from understudy.artifact import Artifact, Draft
 from understudy.config import parse
-from understudy.errors import DataError, RecipeError, TrainingError
-from understudy.evaluation.xnli import XnliConfig, run, scores, wilson
+from understudy.errors import ArtifactError, DataError, RecipeError, TrainingError
+from understudy.evaluation.entailment import Answered, Entailment, scores
+from understudy.evaluation.xnli import XnliConfig, run
+from understudy.model import adopt
+from understudy.model.adopt import AdoptConfig
 from understudy.model.encoder import EncoderConfig, MaskedLM
 from understudy.model.folder import save_encoder
 from understudy.tokenizer import Tokenizer
@@ -28,26 +32,42 @@ HYPOTHESES = ("the {}", "in {}", "the new {}")
 KINDS = (("six", "nine", "friday"), ("album", "weather", "berlin"))
 
 
-@pytest.mark.parametrize(
-    ("right", "n", "wanted"),
-    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718))],
-)
-def test_intervals_are_those_of_newcombe_1998_table_1(right: int, n: int, wanted: tuple[float, float]) -> None:
-    assert wilson(right, n) == pytest.approx(wanted, abs=5e-5)
+def answered(right: str) -> Answered:
+    """Pairs of label 0, answered rightly (r) or by label 1."""
+    given = np.array([0 if one == "r" else 1 for one in right])
+    return Answered(np.zeros_like(given), given)
 
 
 def test_the_zero_shot_mean_leaves_out_the_language_that_was_trained_on() -> None:
-    counted = {
-        "en": np.array([[9, 0, 0], [0, 9, 0], [1, 0, 1]]),  # 19 of 20
-        "de": np.array([[5, 1, 0], [0, 2, 0], [0, 0, 0]]),  # 7 of 8
-        "hi": np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]]),  # 2 of 4
+    told = {
+        "en": answered("r" * 19 + "w"),
+        "de": answered("rrrrrrrw"),
+        "hi": Answered(np.array([0, 0, 1, 2]), np.array([0, 1, 0, 2])),
     }
-    found = scores(counted, trained="en")
+    found = scores(told, trained="en")
     assert {lang: table["accuracy"] for lang, table in found["languages"].items()} == {"en": 95.0, "de": 87.5, "hi": 50.0}
     assert found["mean"] == 77.5
     assert found["zero_shot"] == 68.75
     assert (found["languages"]["de"]["right"], found["languages"]["de"]["pairs"]) == (7, 8)
-    assert scores({"en": counted["en"]}, trained="en")["zero_shot"] is None
+    assert found["languages"]["hi"]["confusion"] == [[1, 1, 0], [1, 0, 0], [0, 0, 1]]
+    alone = scores({"en": told["en"]}, trained="en")
+    assert (alone["zero_shot"], alone["zero_shot_interval"]) == (None, None)
+
+
+def test_an_accuracys_interval_is_that_of_its_bootstrap() -> None:
+    # Of 400 pairs three quarters are right: a standard error of 100 sqrt(0.75 x 0.25 / 400) = 2.165 points.
+    low, high = scores({"en": answered("rrrw" * 100)}, trained="en")["languages"]["en"]["interval"]
+    assert (low, high) == (pytest.approx(75 - 1.96 * 2.165, abs=0.6), pytest.approx(75 + 1.96 * 2.165, abs=0.6))
+
+
+def test_translations_are_resampled_together() -> None:
+    alike = {lang: answered("rrrw" * 100) for lang in ("de", "hi")}
+    found = scores(alike, trained="en")
+    assert found["mean_interval"] == found["languages"]["de"]["interval"] == found["languages"]["hi"]["interval"]
+    opposed = scores({"de": answered("rw" * 100), "hi": answered("wr" * 100)}, trained="en")
+    assert opposed["zero_shot_interval"] == [50.0, 50.0]  # where one is right the other is wrong
+    apart = scores({"de": answered("rw" * 100), "hi": answered("wr" * 100 + "w")}, trained="en")["mean_interval"]
+    assert apart[1] - apart[0] > 5  # of different numbers they are no translations
 
 
 def relations() -> list[tuple[str, str]]:
@@ -132,6 +152,46 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(files: Path, encoder: A
         found.append((files / name / "report.json").read_bytes())
         shutil.rmtree(max(scratch.glob("step-*")))  # the last checkpoint: as if killed before it
     assert found[0] == found[1]
+
+
+def test_the_model_is_kept_and_answers_as_the_report_says(files: Path, encoder: Artifact) -> None:
+    report = made(config(files, epochs=0.5, held_out=0, pooling="first"), encoder, files / "report")
+    entailment = Entailment.load(report.path)
+    lines = [line.split("\t") for line in (files / "dev-de.tsv").read_text().splitlines()]
+    likely = entailment.batch([(premise, hypothesis) for premise, hypothesis, _ in lines])
+    right = sum(max(found, key=found.__getitem__) == label for found, (_, _, label) in zip(likely, lines, strict=True))
+    assert right == json.loads((report.path / "report.json").read_text())["languages"]["de"]["right"]
+    assert len({round(found["neutral"], 5) for found in likely}) > 1
+    assert entailment(*lines[3][:2]) == pytest.approx(likely[3], abs=1e-6)
+    assert sum(likely[3].values()) == pytest.approx(1)
+
+
+def test_a_report_without_a_model_says_so(tmp_path: Path) -> None:
+    with artifact.writing(tmp_path / "report", kind="report", config={}) as draft:
+        (draft.path / "report.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="this is no classifier of pairs"):
+        Entailment.load(tmp_path / "report")
+
+
+def test_an_adopted_encoder_is_tested_too(files: Path) -> None:
+    write_foreign(files / "theirs", "xlm-roberta")
+    with artifact.writing(files / "adopted", kind="encoder", config={}) as draft:
+        adopt.run(AdoptConfig(model=str(files / "theirs")), {}, draft, seed=0)
+    adopted = artifact.open(files / "adopted")
+    report = made(config(files, epochs=1, held_out=0), adopted, files / "report")
+    assert report.metrics["accuracy"].keys() == {"en", "de"}
+    assert sum(Entailment.load(report.path)("wake me", "play it").values()) == pytest.approx(1)
+    with pytest.raises(RecipeError, match="an adopted encoder cannot be fine-tuned like this"):
+        made(config(files, parallel={"checkpointing": "block"}), adopted, files / "again")
+
+
+def test_the_report_names_the_encoder_and_its_checkpoint(files: Path, encoder: Artifact) -> None:
+    (encoder.path / "checkpoints").mkdir()
+    shutil.copytree(encoder.path, files / "kept", ignore=shutil.ignore_patterns("checkpoints"))
+    (files / "kept").rename(encoder.path / "checkpoints" / "40")
+    report = made(config(files, epochs=0.1, held_out=0, checkpoint=40), encoder, files / "report")
+    content = json.loads((report.path / "report.json").read_text())
+    assert (content["encoder"], content["checkpoint"]) == ("encoder", 40)
 
 
 def test_pairs_of_one_premise_are_held_out_together(files: Path, encoder: Artifact) -> None:

@@ -116,6 +116,20 @@ def test_a_request_that_the_start_overtakes_is_one_from_before(path: Path) -> No
     assert [row[2] for row in table(path, "interpretations")] == [1, 1]
 
 
+def test_of_requests_with_one_id_the_first_counts(log: EventLog, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    old, new = (next(name for name in map(str, range(100)) if log.splitter.arm(name) == arm) for arm in ("old", "new"))
+    ask(log, "1", new, "hello")
+    log.flush()
+    assert "the first" not in caplog.text
+    ask(log, "1", old, "hello")
+    ask(log, "1", new, "hello again")
+    log.feedback("1", True)
+    log.close()
+    assert "2 requests had an id that stands in the event log already" in caplog.text
+    found = read(path)
+    assert (found.arm.tolist(), found.dissatisfied.tolist(), found.repeated) == ([1], [1], 1)
+
+
 def test_models_in_the_shadow_are_compared(path: Path) -> None:
     log = EventLog(path, config(shadow=True))
     for request, found in (("1", ALARM), ("2", OTHER), ("3", Interpretation(ALARM.text, "greet"))):

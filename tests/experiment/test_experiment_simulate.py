@@ -64,7 +64,11 @@ def test_an_analysis_finds_what_is_true(world: tuple[Path, dict[str, Any]]) -> N
 
 
 def test_the_page_of_a_simulated_log_says_so(world: tuple[Path, dict[str, Any]]) -> None:
-    assert "**Simulated**" in markdown(analyse(read(world[0])))
+    path, true = world
+    page = markdown(analyse(read(path)))
+    assert "**Simulated**" in page
+    assert f"true change {true['true change %']} %," in page
+    assert "right 0.06, wrong 0.4" in page
 
 
 def test_the_same_seed_gives_the_same_events(gold: list[Interpretation], tmp_path: Path) -> None:
@@ -84,20 +88,40 @@ def test_a_log_is_not_written_over(gold: list[Interpretation], world: tuple[Path
         simulate(gold, gold, gold, world[0], SimulateConfig())
 
 
+def test_a_name_that_is_taken_is_refused_before_models_are_loaded(tmp_path: Path) -> None:
+    models = ["--baseline", "nowhere", "--candidate", "nowhere", "--labels", "nowhere"]
+    result = CliRunner().invoke(app, ["experiment", "simulate", str(tmp_path), *models])
+    assert "never written over" in str(result.exception)
+
+
+def test_users_who_ask_nothing_are_refused(gold: list[Interpretation], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nobody asks anything"):
+        simulate(gold, gold, gold, tmp_path / "log", SimulateConfig(users=2, days=1, before=0, requests_per_day=1e-9))
+    assert not list(tmp_path.iterdir())
+
+
 def test_outcomes_that_are_not_told_are_unknown(gold: list[Interpretation], tmp_path: Path) -> None:
     simulate(gold, gold, gold, tmp_path / "log", SimulateConfig(users=100, days=5, before=0, told=0.3))
     assert np.mean(read(tmp_path / "log").known) == pytest.approx(0.3, abs=0.06)
 
 
 def test_offline_semer_by_hand() -> None:
-    right = [Interpretation(f"text {n}", "a", locale=locale) for locale in ("de-DE", "en-US") for n in range(10)]
+    right = [Interpretation(f"text {n}", "a", locale=locale) for locale in ("de-DE", "en-US") for n in range(100)]
     half = [replace(row, intent="b") if n % 2 else row for n, row in enumerate(right)]
     fifth = [replace(row, intent="b") if n % 5 == 0 else row for n, row in enumerate(right)]
     found = offline(right, half, fifth)
-    assert (found.n, found.baseline, found.candidate, found.change) == (20, 50, 20, pytest.approx(-60))
+    assert (found.n, found.baseline, found.candidate, found.change) == (200, 50, 20, pytest.approx(-60))
     assert found.interval is not None
     assert found.interval[0] < -60 < found.interval[1] <= 0
     assert offline(right, right, half).change is None
+
+
+def test_offline_translations_are_drawn_together() -> None:
+    german = [Interpretation(f"text {n}", "a", locale="de-DE") for n in range(40)]
+    both = german + [replace(row, locale="en-US") for row in german]
+    old, new = ([replace(row, intent="b") if n % 40 % step == 0 else row for n, row in enumerate(both)] for step in (2, 5))
+    # Two locales with the same mistakes know no more than one of them.
+    assert offline(both, old, new).interval == pytest.approx(offline(german, old[:40], new[:40]).interval)
 
 
 def test_labels_are_read_from_an_artifact_and_from_a_folder(labels: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from understudy.export.export import PROBES, ExportConfig
 from understudy.interpretation import Interpretation
 from understudy.model.nlu import Predictor
 from understudy.runtime.session import Runtime
+from understudy.runtime.vnni import available
 from understudy.text.words import words
 
 
@@ -50,6 +51,7 @@ def test_a_runtime_artifact_is_written(nlu_dir: Path, tmp_path: Path, precision:
         "spoken": False,
         "lower": False,
         "threshold": 0.0,
+        "engines": ["onnxruntime", "vnni"] if precision == "int8" and available() else ["onnxruntime"],
     }
     assert opened.metrics["bytes"] == sum(f.size for f in opened.manifest.files.values())
     assert opened.metrics["parity"]["max_abs_diff"] < 1e-3
@@ -149,6 +151,13 @@ def test_a_missing_partition_names_those_there_are(nlu_dir: Path, tmp_path: Path
     gold = gold_of(nlu_dir, tmp_path / "labels")
     with pytest.raises(ArtifactError, match="no such partition.*Got: held.*one of dev"):
         export(nlu_dir, tmp_path / "runtime", check=str(gold), partition="held")
+
+
+def test_labels_without_utterances_are_no_check(nlu_dir: Path, tmp_path: Path):
+    with artifact.writing(tmp_path / "empty", kind="corpus", config={}) as draft:
+        (draft.path / "dev.jsonl").write_text("")
+    with pytest.raises(ArtifactError, match="no labels to check"):
+        export(nlu_dir, tmp_path / "runtime", check=str(tmp_path / "empty"))
 
 
 def test_the_onnx_file_holds_no_trace_of_this_machine(runtime_dir: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -267,3 +268,19 @@ def test_flops_by_hand() -> None:
     # Two sequences of 3 and 5 tokens: 9 + 25 pairs, a product of width 8 for scores and one for sums, in each of two layers.
     assert config.flops(tokens=8, pairs=34) == 2 * body * 8 + 2 * (2 * 34 * 2 * 8)
     assert config.flops(tokens=0, pairs=0, masked=3) == 3 * 2 * (8 * 8 + 8 * 100)
+
+
+def test_where_nothing_is_learned_no_blocks_output_outlives_the_next() -> None:
+    encoder = MaskedLM(CONFIG.model_copy(update={"layers": 4})).eval().encoder
+    made: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def count(_block: object, _inputs: object, output: torch.Tensor) -> None:
+        made.append(weakref.ref(output))
+        alive.append(sum(one() is not None for one in made))
+
+    for block in encoder.blocks:
+        block.register_forward_hook(count)
+    with torch.no_grad():
+        encoder(torch.tensor([5, 6, 7]), Layout.packed([3]))
+    assert alive == [1, 2, 2, 2]  # a block's input and its output

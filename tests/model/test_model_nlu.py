@@ -125,13 +125,6 @@ def test_each_head_is_two_layers_of_256_and_a_linear_one() -> None:
         assert linears == [(24, 256), (256, 256), (256, outputs)]
 
 
-def test_encoder_and_head_parameters_part_the_model() -> None:
-    model = nlu()
-    encoder, heads = ({id(w) for w in weights} for weights in (model.encoder_parameters(), model.head_parameters()))
-    assert not encoder & heads
-    assert encoder | heads == {id(w) for w in model.parameters()}
-
-
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_what_the_intent_head_reads(pooling: Pooling) -> None:
     model, ids_T, layout = nlu(pooling=pooling), torch.randint(5, 50, (9,)), Layout.packed([4, 5])

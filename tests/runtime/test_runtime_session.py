@@ -196,7 +196,7 @@ def test_an_altered_file_is_refused(runtime_dir: Path, tmp_path: Path):
 
 
 def test_a_runtime_needs_no_training_package(runtime_dir: Path):
-    """As after `pip install understudy` without extras: what training needs cannot be imported."""
+    """As after `pip install .` without extras: what training needs cannot be imported."""
     program = """
     import sys
 

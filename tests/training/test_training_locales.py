@@ -11,9 +11,10 @@ from understudy import artifact
 from understudy.config import parse
 from understudy.corpus.labels import read_labels
 from understudy.errors import DataError, RecipeError
+from understudy.interpretation import Interpretation
 from understudy.training import finetune
 from understudy.training.finetune import FinetuneConfig
-from understudy.training.labelled import budgeted, in_locales
+from understudy.training.labelled import budgeted, hold_out, in_locales
 
 
 def config(**settings: object) -> FinetuneConfig:
@@ -41,6 +42,12 @@ def test_a_share_of_one_locale_is_what_a_share_of_all_takes_of_it(world: World) 
     alone = budgeted(in_locales(gold, ["de-DE"]), 0.2, seed=3)
     assert alone == [one for one in budgeted(gold, 0.2, seed=3) if one.locale == "de-DE"]
     assert in_locales(gold, None) == gold
+
+
+def test_shares_of_a_whole_number_are_not_rounded() -> None:
+    gold = [Interpretation(f"utterance {n}", "greet", locale="en-US") for n in range(100)]
+    assert len(budgeted(gold, 0.07, seed=0)) == 7  # 0.07 x 100 is a little more than 7 in floating point
+    assert len(hold_out(gold, 0.29, seed=0)[1]) == 29  # and 0.29 x 100 a little less than 29
 
 
 def test_a_locale_without_utterances_is_named_with_the_nearest(world: World, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from helpers_training import World, tiny
 
 from understudy.errors import TrainingError
 from understudy.training.batches import MaskedBatch, MaskedSequences, Pieces, batches
+from understudy.training.checkpoint import Checkpoints
 from understudy.training.loop import Convergence, steps, train
 from understudy.training.losses import Part
 from understudy.training.machine import Machine
@@ -214,3 +215,21 @@ def test_the_best_weights_are_left_where_asked_for(world: World, tmp_path: Path)
     )
     assert torch.equal(objective.model.head.bias_V, seen[1])
     assert not torch.equal(seen[1], seen[2])
+
+
+def test_a_checkpoint_is_not_there_before_the_best_weights_it_tells_of(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = []
+    save = Checkpoints.save
+
+    def watched(checkpoints: Checkpoints, step: int, *more: Any) -> None:
+        if checkpoints._directory == tmp_path:
+            there.append((tmp_path / "best" / f"step-{step:08d}").is_dir())
+        save(checkpoints, step, *more)
+
+    monkeypatch.setattr(Checkpoints, "save", watched)
+    better = iter(range(9))
+    measured = {"validate": lambda: {"loss": 0.0, "exact": float(next(better))}, "maximise": "exact"}
+    run(world, tmp_path, total=6, eval_every=2, save_every=2, **measured)
+    assert there == [True, True, True]

@@ -134,6 +134,21 @@ def test_both_cures_of_fp16_keep_what_overflows_without_them() -> None:
     torch.testing.assert_close(normal.float().abs(), torch.ones(2, 64), rtol=1e-3, atol=1e-3)
 
 
+def test_blocks_checkpointed_in_every_turn_are_computed_twice_only(world: World) -> None:
+    model = tiny(world.vocab_size)
+    runs = 0
+
+    def count(*_: object) -> None:
+        nonlocal runs
+        runs += 1
+
+    model.encoder.blocks[0].ffn_in.register_forward_hook(count)
+    for _ in range(3):
+        checkpoint_blocks(model.encoder.blocks, "block")
+    model(torch.arange(5, 15), Layout.packed([4, 6])).square().mean().backward()
+    assert runs == 2  # forward, and again in backward
+
+
 @pytest.mark.parametrize("mode", ["selective", "block"])
 def test_checkpointed_blocks_learn_the_same_and_keep_less(world: World, mode: Any) -> None:
     kept: dict[str, int] = {}

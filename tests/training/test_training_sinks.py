@@ -139,7 +139,7 @@ def test_who_is_told_changes_nothing_that_is_made() -> None:
 @pytest.mark.parametrize("tool", ["tensorboard", "wandb", "mlflow"])
 def test_a_tool_that_is_not_installed_is_named_before_anything_runs(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, tool, None)  # type: ignore[arg-type]
-    with pytest.raises(RecipeError, match=rf"^stage\.teacher\.log_to: .*pip install 'understudy\[{tool}\]'"):
+    with pytest.raises(RecipeError, match=rf"^stage\.teacher\.log_to: .*pip install '\.\[{tool}\]'"):
         pretraining(log_to=[tool])
 
 

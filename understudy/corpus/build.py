@@ -67,7 +67,7 @@ class CorpusConfig(EngineConfig):
         min_words: rows of fewer words are dropped after sampling, as in A 2.1 (white space parts words; kana and kanji are a
             word each).
         languages: keep these languages only.
-        engine: "local" works on all cores of this machine, "ray" on those of a Ray cluster (`pip install understudy[ray]`);
+        engine: "local" works on all cores of this machine, "ray" on those of a Ray cluster (`pip install '.[ray]'`);
             the rows are the same. Sources and artifacts must then stand on storage that every node sees.
         address: of the cluster, such as "ray://head:10001"; by default what RAY_ADDRESS says, else a local one is started.
     """

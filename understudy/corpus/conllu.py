@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from understudy.corpus.lines import MAX_LINE, BadLines, lines
@@ -13,6 +14,7 @@ Block = list[tuple[int, str]]
 NOUN = "NOUN"
 _COLUMNS = 10
 _TEXT = "# text = "
+_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")  # of a word, of those of a multiword token, of one that is not written
 
 
 def blocks(path: str, bad: BadLines, *, max_bytes: int = MAX_LINE) -> Iterator[Block]:
@@ -57,7 +59,7 @@ def _columns(block: Block, bad: BadLines) -> Iterator[Sequence[str]]:
     for at, line in block:
         if not line.startswith("#"):
             columns = line.split("\t")
-            if len(columns) == _COLUMNS and columns[0].replace("-", "").replace(".", "").isdecimal():
+            if len(columns) == _COLUMNS and _NUMBER.fullmatch(columns[0]):
                 yield columns[0], columns[1], columns[3], columns[9]
             else:
                 bad.report(at, f"this line is not CoNLL-U: {len(columns)} columns, wanted {_COLUMNS}, the first a number")

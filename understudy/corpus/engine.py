@@ -29,7 +29,7 @@ WORTH_PROCESSES = 4_000_000
 class EngineConfig(StageConfig):
     """Where a stage over much text does its work.
 
-    engine: "local" uses all cores of this machine, "ray" those of a Ray cluster (`pip install understudy[ray]`); the result
+    engine: "local" uses all cores of this machine, "ray" those of a Ray cluster (`pip install '.[ray]'`); the result
         is the same. On a cluster the artifacts and the sources must stand on storage that every node sees.
     address: of the cluster, such as "ray://head:10001"; by default the one that RAY_ADDRESS names, else a local one.
     """
@@ -107,7 +107,9 @@ def _start(engine: EngineConfig) -> int:
     try:
         ray = importlib.import_module("ray")  # an extra
     except ImportError:
-        raise RecipeError("Ray is not installed", where='engine = "ray"', hint="pip install 'understudy[ray]'") from None
+        raise RecipeError(
+            "Ray is not installed", where='engine = "ray"', hint="In a clone of understudy: pip install '.[ray]'"
+        ) from None
     try:
         if not ray.is_initialized():
             ray.init(address=engine.address, log_to_driver=False, logging_level="ERROR")

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from pydantic_core import from_json
+
 from understudy.corpus.lines import BadLines, lines
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot, parse_annotation, tags_to_slots
@@ -54,8 +56,8 @@ def _objects(path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            value = from_json(line)  # refuses lone surrogates, as of corpora (`records`): no file can hold them
+        except ValueError as error:
             raise DataError("this line is not JSON", where=where, got=str(error)) from None
         if not isinstance(value, dict):
             raise DataError("this line is not a JSON object", where=where, got=type(value).__name__)
@@ -138,7 +140,7 @@ def write_row(row: Interpretation) -> str:
 def read_bio(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
     """Utterances of a BIO/CoNLL file, in the variants that the head of this file describes."""
     block: list[tuple[int, str]] = []
-    for number, line in [*_lines(path), (0, "")]:
+    for number, line in itertools.chain(_lines(path), [(0, "")]):
         if line.strip():
             block.append((number, line))
         elif block:
@@ -161,6 +163,8 @@ def _bio_block(path: str, block: list[tuple[int, str]], partition: str, locale: 
                 raise DataError("this line has a token without a tag", where=f"{path}:{number}", got=line[:200])
             comments["intent"] = fields[0]
             continue
+        if not fields[0]:
+            raise DataError("this line has a tag without a token", where=f"{path}:{number}", got=line[:200])
         table.append((number, fields))
     if not table and "intent" not in comments:
         return

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from understudy.artifact import Artifact, Draft
-from understudy.config import Config, StageConfig
+from understudy.artifact import MANIFEST, Artifact, Draft
+from understudy.config import Config, StageConfig, parse
 from understudy.corpus import tinyworld
 from understudy.corpus.files import expand, language_of, language_of_path, local_files, suffix_of
 from understudy.corpus.formats import PARTITIONS, Labelled, read_bio, read_massive, read_own, read_seq, write_row
@@ -24,7 +24,7 @@ from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.text.spoken import Formatter
 
-__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "run"]
+__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "read_partitions", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -221,16 +221,24 @@ def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     """
     formatters: dict[str, Formatter] = {}
     partitions: dict[str, list[Interpretation]] = {}
+    silent = 0
     for index, source in enumerate(config.sources):
         for partition, row in read_labelled(source, seed=seed + index):
             if not _is_wanted(row.locale, config.languages):
                 continue
             if config.spoken:
                 lang = language_of(row.locale) or row.locale
-                row = to_spoken(row, formatters.setdefault(lang, Formatter(lang)))
+                if lang not in formatters:
+                    formatters[lang] = Formatter(lang)
+                row = to_spoken(row, formatters[lang])
+                if not row.text:  # "?!": nobody says that, and no file of labels holds an utterance without a text
+                    silent += 1
+                    continue
             if partition == "train" and config.held_out and fraction("held", seed, normal(row.text)) < config.held_out:
                 partition = "held"
             partitions.setdefault(partition, []).append(row)
+    if silent:
+        log.warning("%d utterances left out: they have no word in spoken form", silent)
     if not partitions:
         raise DataError("these sources hold no labelled utterances", got=f"none in {', '.join(config.languages or ())}")
     for partition, rows in partitions.items():
@@ -274,6 +282,22 @@ def _measure(partitions: Mapping[str, list[Interpretation]], inventory: Mapping[
         slots=len(slots),
         unseen_labels=unseen,
     )
+
+
+def read_partitions(path: Path, format: str = "auto") -> dict[str, list[Interpretation]]:
+    """All utterances by partition: of a labels artifact, or of a file or folder as `LabelSource` takes it.
+
+    Raises RecipeError for an unknown format, DataError where anything cannot be read.
+    """
+    if (path / MANIFEST).is_file():
+        files = sorted(f for f in path.glob("*.jsonl"))
+        if not files:
+            raise DataError("this artifact holds no labels", where=path, wanted="what a labels stage made, or labelled files")
+        return {file.stem: read_labels(file) for file in files}
+    found: dict[str, list[Interpretation]] = {}
+    for partition, row in read_labelled(parse(LabelSource, {"path": str(path), "format": format}, where="labels")):
+        found.setdefault(partition, []).append(row)
+    return found
 
 
 def read_labels(path: Path) -> list[Interpretation]:

@@ -10,6 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
@@ -120,7 +121,7 @@ def lines(path: str, bad: BadLines, *, max_bytes: int = MAX_LINE, span: Span | N
         raise
     except FileNotFoundError:
         raise DataError("there is no such file", where=path) from None
-    except (OSError, EOFError, lzma.LZMAError, zstandard.ZstdError, ValueError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError, ValueError) as error:
         raise DataError(
             "the file could not be read",
             where=f"{path}:{number + 1}",

@@ -45,7 +45,7 @@ class NounsConfig(StageConfig):
         sources: where the sentences come from: for "gold" CoNLL-U files of Universal Dependencies, whose names begin with the
             language (de_gsd-dev.conllu). Name them under `exclude` of every corpus too, so that no model has seen them.
         tagger: "gold" takes the nouns that are marked in the files; "stanza" finds them in texts of any format
-            (`pip install 'understudy[stanza]'`; it fetches its models the first time).
+            (`pip install '.[stanza]'`; it fetches its models the first time).
         spoken: sentences in spoken form, each noun where it went.
         limit: sentences per language at most, drawn by the seed; those of a lower limit are among those of a higher one.
         per_sentence: nouns taken from a sentence, each to be guessed by itself, drawn by the seed; 0 takes all.
@@ -99,8 +99,8 @@ def run(config: NounsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
 def read_nouns(folder: Path) -> list[Noun]:
     """The nouns of an artifact, in their order: languages one after another. Raises ArtifactError where the file cannot be read."""
     try:
-        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
-        return [Noun(**json.loads(line)) for line in lines]
+        with (folder / FILE).open(encoding="utf-8", newline="\n") as lines:  # a sentence may hold other ends of lines
+            return [Noun(**json.loads(line)) for line in lines]
     except (OSError, ValueError, TypeError) as error:
         raise ArtifactError(
             "the nouns cannot be read", where=folder / FILE, got=error, wanted="what a nouns stage wrote"

@@ -24,6 +24,7 @@ __all__ = ["read_rasa"]
 log = logging.getLogger(__name__)
 
 _ENTITY = re.compile(r"\[(?P<value>[^\[\]]+)\](?:\((?P<name>[^()]+)\)|(?P<fields>\{[^{}]*\}))")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _OTHER_FILES = ("stories", "rules", "intents", "responses", "pipeline", "policies", "recipe", "rest", "action_endpoint")
 _FILE_LIMIT = 64 * MAX_LINE
 
@@ -50,7 +51,10 @@ def read_rasa(path: str, *, partition: str, locale: str | None) -> Iterator[Labe
         if examples is None:
             raise DataError(f"the intent '{intent.value}' has no examples", where=_at(path, item))
         for line, example in _examples(path, examples):
-            text, slots = _parse(example, f"{path}:{line}")
+            where = f"{path}:{line}"
+            if _SURROGATE.search(example):  # YAML can name half a character, no file can hold it
+                raise DataError("this example holds half a character", where=where, got=ascii(example)[:200])
+            text, slots = _parse(example, where)
             yield partition, Interpretation(text, intent.value, slots, domain_of(intent.value), locale=locale or "")
     if left_out:
         log.info("%s: left out %s", path, ", ".join(f"{n} {kind}" for kind, n in sorted(left_out.items())))
@@ -72,6 +76,8 @@ def _compose(path: str) -> yaml.MappingNode:
         raise DataError("this is not YAML", where=f"{path}:{line}", got=error.problem) from None
     except yaml.YAMLError as error:
         raise DataError("this is not YAML", where=path, got=" ".join(str(error).split())) from None
+    except RecursionError:
+        raise DataError("this YAML is nested too deeply", where=path, wanted="a mapping with `version` and `nlu`") from None
     if not isinstance(root, yaml.MappingNode):
         raise DataError("this is not Rasa's training data", where=path, wanted="a mapping with `version` and `nlu`")
     return root
@@ -105,7 +111,8 @@ def _examples(path: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
         text = item if isinstance(item, yaml.ScalarNode) else _entry(item, "text")
         if not isinstance(text, yaml.ScalarNode):
             raise DataError("this example has no text", where=_at(path, item))
-        yield text.start_mark.line + 1, text.value.strip()
+        if text.value.strip():
+            yield text.start_mark.line + 1, text.value.strip()
 
 
 def _parse(example: str, where: str) -> tuple[str, tuple[Slot, ...]]:
@@ -126,11 +133,13 @@ def _parse(example: str, where: str) -> tuple[str, tuple[Slot, ...]]:
 
 def _name(match: re.Match[str], where: str) -> str:
     if match["name"]:
-        return match["name"].partition(":")[0].strip()
+        if not (written := match["name"].partition(":")[0].strip()):
+            raise DataError("an entity has no name", where=where, got=match[0][:200], wanted="[value](name)")
+        return written
     try:
         name = json.loads(match["fields"]).get("entity")
-    except ValueError as error:
-        raise DataError("the braces after an entity are not JSON", where=where, got=f"{match['fields']}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError("the braces after an entity are not JSON", where=where, got=f"{match['fields'][:100]}: {error}") from None
     if not isinstance(name, str) or not name:
         raise DataError("the braces after an entity have no 'entity'", where=where, got=match["fields"])
     return name

@@ -76,7 +76,10 @@ def _csv(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Ite
         reader = csv.reader(numbered(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
     else:
         reader = csv.reader(numbered(), strict=True)
-    header = next(reader, [])
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise DataError("the first line is not CSV", where=f"{path}:{at}", got=str(error), wanted="column names") from None
     missing = [c for c in of.needed if c not in header]
     if missing:
         raise DataError(

@@ -68,7 +68,7 @@ def stanza_tagger(lang: str) -> Callable[[str], list[Span]]:
         raise RecipeError(
             "nouns of plain text are found by Stanza, which is not installed",
             where="tagger",
-            hint="pip install 'understudy[stanza]', or give CoNLL-U files with tagger = \"gold\"",
+            hint="In a clone of understudy: pip install '.[stanza]', or give CoNLL-U files with tagger = \"gold\"",
         ) from None
     try:
         pipeline = stanza.Pipeline(lang, processors="tokenize,pos", tokenize_no_ssplit=True, verbose=False)

@@ -28,6 +28,7 @@ __all__ = ["Row", "Unit", "no_text", "rows", "unit_rows", "units", "warn_of"]
 
 log = logging.getLogger(__name__)
 LANGUAGE_COLUMNS = ("lang", "language", "locale")
+MOST_TIMES = 1_000_000_000  # Above stand times in milliseconds and the like, and sums would leave 64 bits.
 
 
 class Row(NamedTuple):
@@ -258,9 +259,10 @@ def _row(record: Record, of: Columns, fixed: str | None, bad: BadLines) -> Row |
     if of.times is not None:
         try:
             count = int(fields[of.times])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             count = 0
-        if count < 1:
-            bad.report(number, f"this line has no count: {of.times} is {fields.get(of.times)!r}")
+        if not 1 <= count <= MOST_TIMES:
+            found = repr(fields.get(of.times))[:50]
+            bad.report(number, f"this line has no count: {of.times} is {found}, wanted 1 to {MOST_TIMES:,}")
             return None
     return Row(text, lang, count)

@@ -11,7 +11,7 @@ different from one that does not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "figures",
     "mean",
     "resample",
+    "samples",
     "score",
     "spans",
     "squeeze",
@@ -49,6 +50,7 @@ FIGURES = ("intent_accuracy", "slot_f1", "exact_match", "semer", "domain_accurac
 # Made from confidences, not from counts, and reported without interval: the first is no ratio of sums.
 CONFIDENCE = ("ece", "accepted", "accepted_exact_match")
 BINS = 15
+TAKEN = 1 << 21  # utterances of bootstrap samples held at a time
 
 
 @dataclass(frozen=True)
@@ -218,20 +220,23 @@ def score(gold: Sequence[Interpretation], predicted: Sequence[Interpretation]) -
     return Scores.of(counted.sum(axis=0), confidence=confidence_figures(predicted, counted))
 
 
-def resample(counted: NDArray[np.int64], *, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
+def resample(counted: NDArray[np.int64], *, draws: int, seed: int) -> NDArray[np.float64]:
     """Figures of `draws` bootstrap samples, [draws, len(FIGURES)], of counts [utterances, len(COUNTS)].
 
     A sample takes as many utterances as there are, with replacement. Of counts [utterances, seeds, len(COUNTS)] all seeds
     are scored on the same sample and their figures averaged, those without a figure left out.
+
+    Which utterances a sample takes depends on `seed` and on their number alone. Two models on the same utterances are therefore drawn
+    in pairs; and of locales with equally many utterances the n-th of each are drawn together. Where those are translations of one
+    another, as in MASSIVE, they are right and wrong together, and the interval of a mean over locales would be too narrow if each
+    locale were drawn for itself; where they are none this costs nothing. An utterance whose counts are all 0 keeps the others' places.
     """
     n = len(counted)
     if n == 0:
         return np.full((draws, len(FIGURES)), np.nan)
-    # Utterances with equal counts are as good as one another: draw how many of each kind, not which.
-    kinds, sizes = np.unique(counted, axis=0, return_counts=True)
-    taken = generator.multinomial(n, sizes / n, size=draws)
-    totals = np.rint(taken.astype(np.float64) @ kinds.reshape(len(kinds), -1).astype(np.float64)).astype(np.int64)
-    found = figures(totals.reshape(draws, *counted.shape[1:]))
+    flat = counted.reshape(n, -1).astype(np.float64)
+    totals = np.concatenate([times_DN @ flat for times_DN in samples(n, draws=draws, seed=seed)])
+    found = figures(np.rint(totals).astype(np.int64).reshape(draws, *counted.shape[1:]))
     if found.ndim == 2:
         return found
     known = ~np.isnan(found)
@@ -240,11 +245,22 @@ def resample(counted: NDArray[np.int64], *, draws: int, generator: np.random.Gen
     return averaged
 
 
+def samples(n: int, *, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each of n things is in each bootstrap sample, [samples, n], as many samples at a time as fit in memory.
+
+    They are a matter of `n` and `seed` alone; see `resample`.
+    """
+    generator, together = np.random.default_rng([seed, n]), max(1, TAKEN // n)
+    for at in range(0, draws, together):
+        count = min(together, draws - at)
+        taken = generator.integers(n, size=(count, n)) + n * np.arange(count)[:, None]
+        yield np.bincount(taken.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
 def mean(parts: Sequence[Scores], draws: Sequence[NDArray[np.float64]] = ()) -> Scores:
     """The unweighted mean of several scores (one per locale), `n` being their sum; parts without a figure are left out.
 
-    `draws` are the parts' bootstrap draws. Parts are drawn independently of each other: where their utterances are
-    translations of one another, the interval of the mean is a little too narrow.
+    `draws` are the parts' bootstrap draws (`resample`), all with the same seed.
     """
     means = {name: _mean([getattr(p, name) for p in parts]) for name in (*FIGURES, *CONFIDENCE)}
     both = np.array([[_mean(list(f)) for f in d.T] for d in np.stack(draws, axis=1)]) if len(draws) else None

@@ -12,24 +12,23 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy import artifact
 from understudy.artifact import Artifact
-from understudy.corpus.labels import LabelSource, read_labelled
+from understudy.corpus.labels import read_partitions
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, Scores, confidence_figures, counts, mean, resample, squeeze
-from understudy.interpretation import Interpretation
+from understudy.interpretation import Interpretation, Parser, parse
 from understudy.model.nlu import Predictor
 from understudy.progress import progress
 from understudy.runtime.session import Runtime
 
 __all__ = [
     "NluReport",
-    "Parser",
     "Section",
     "Seen",
     "evaluate",
@@ -45,13 +44,6 @@ DRAWS = 1000
 
 ParseBatch = Callable[[Sequence[str]], list[Interpretation]]
 Seen = Mapping[str, Collection[str]] | Collection[str]
-
-
-@runtime_checkable
-class Parser(Protocol):
-    """Anything that parses: `batch(texts)` gives one Interpretation per text, in order."""
-
-    def batch(self, texts: Sequence[str], /) -> list[Interpretation]: ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ def evaluate(
     """Parse the texts of `gold` and score what comes back, per locale.
 
     Args:
-        parser: what parses, an object with `.batch` or a function of a sequence of texts.
+        parser: what parses, an object with `.batch`, which is told the locales as well, or a function of a sequence of texts.
         gold: labelled utterances; those without a locale are scored under "und".
         seen: texts of the training data, of all locales or by locale.
         label: name of the progress bar.
@@ -108,13 +100,12 @@ def evaluate(
     """
     if not gold:
         raise DataError("there is nothing to evaluate on", got="no utterances", wanted="at least one")
-    batch = parser.batch if isinstance(parser, Parser) else parser
     predicted: list[Interpretation] = []
     with progress(label, len(gold)) as advance:
         for at in range(0, len(gold), BATCH):
-            texts = [g.text for g in gold[at : at + BATCH]]
-            predicted += batch(texts)
-            advance(len(texts))
+            some = gold[at : at + BATCH]
+            predicted += parse(parser, some) if isinstance(parser, Parser) else parser([g.text for g in some])
+            advance(len(some))
     counted = counts(gold, predicted)
     kept = None if seen is None else unseen(gold, seen)
     return NluReport(
@@ -134,18 +125,25 @@ def _section(
 ) -> Section:
     # A model with a threshold has figures of it in all locales, also where it refused nothing.
     judged = any(p.out_of_domain for p in predicted)
-    by_locale: defaultdict[str, list[int]] = defaultdict(list)
-    for index in indices:
-        by_locale[gold[index].locale or "und"].append(index)
     scores, draws = {}, []
-    for locale in sorted(by_locale):
-        rows = counted[by_locale[locale]]
-        # Each locale has its own random numbers, so that one more locale changes none of the others' intervals.
-        generator = np.random.default_rng([seed, *locale.encode()])
-        draws.append(resample(rows, draws=DRAWS, generator=generator))
-        confidence = confidence_figures([predicted[i] for i in by_locale[locale]], rows, judged=judged)
+    for locale, (places, kept) in places_of(gold, indices).items():
+        draws.append(resample(counted[places] * kept[:, None], draws=DRAWS, seed=seed))
+        rows = counted[places[kept]]
+        confidence = confidence_figures([predicted[i] for i in places[kept]], rows, judged=judged)
         scores[locale] = Scores.of(rows.sum(axis=0), draws[-1], confidence)
     return Section(scores, mean(list(scores.values()), draws))
+
+
+def places_of(gold: Sequence[Interpretation], indices: Collection[int]) -> dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+    """The places of each locale's utterances in `gold`, and which of them are among `indices`; locales sorted, those without one left
+    out. What is left out of a locale keeps its place there: see `resample`."""
+    chosen = np.zeros(len(gold), dtype=bool)
+    chosen[list(indices)] = True
+    by_locale: defaultdict[str, list[int]] = defaultdict(list)
+    for index, one in enumerate(gold):
+        by_locale[one.locale or "und"].append(index)
+    places = {locale: np.array(by_locale[locale]) for locale in sorted(by_locale)}
+    return {locale: (of, chosen[of]) for locale, of in places.items() if chosen[of].any()}
 
 
 def unseen(gold: Sequence[Interpretation], seen: Seen) -> list[int]:
@@ -187,7 +185,7 @@ def evaluate_folder(
 
     Args:
         model_dir: an artifact of kind nlu or runtime.
-        data: a file or folder as `LabelSource` takes it, e.g. `{locale}.jsonl` files of MASSIVE.
+        data: a labels artifact, or a file or folder as `LabelSource` takes it, e.g. `{locale}.jsonl` files of MASSIVE.
         format: the data's format, as in `LabelSource`.
         partition: which part to parse.
         hypotheses: where to write one JSON object per utterance, in the order of the data, for an external scorer.
@@ -195,14 +193,12 @@ def evaluate_folder(
     Raises ArtifactError for a directory that is no model, DataError for data that cannot be read or has no such partition.
     """
     parser = load_parser(artifact.open(model_dir, kind=["nlu", "runtime"]))
-    parts: defaultdict[str, list[Interpretation]] = defaultdict(list)
-    for part, interpretation in read_labelled(LabelSource.model_validate({"path": str(data), "format": format})):
-        parts[part].append(interpretation)
+    parts = read_partitions(data, format)
     if partition not in parts:
         raise DataError(
             "there is no such partition in the data", where=data, got=partition, wanted=f"one of {', '.join(sorted(parts))}"
         )
-    report = evaluate(parser, parts[partition], seen=train_texts(parts["train"]) if partition != "train" else None)
+    report = evaluate(parser, parts[partition], seen=train_texts(parts.get("train", [])) if partition != "train" else None)
     if hypotheses is not None:
         write_hypotheses(hypotheses, report)
     return report

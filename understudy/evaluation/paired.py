@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from scipy import stats
 
-from understudy.evaluation.metrics import COUNTS, FIGURES, counts, figures
+from understudy.evaluation.metrics import COUNTS, FIGURES, counts, figures, resample
 from understudy.evaluation.nlu import DRAWS, NluReport
 from understudy.evaluation.several import seeds_of
 
@@ -89,15 +89,16 @@ def differences(
         locales: of each utterance.
         seed: of the samples.
 
-    Where all locales have equally many utterances, the n-th of each are taken for translations of one another, as they are in
-    MASSIVE, and drawn together: they are right and wrong together, so that samples drawn apart would make too narrow an interval.
-    Where they are no translations this costs nothing.
+    Of locales with equally many utterances the n-th of each are drawn together, see `metrics.resample`.
     """
     if ours.shape != theirs.shape or len(ours) != len(locales):
         raise ValueError(f"counts of shape {ours.shape} and {theirs.shape}, {len(locales)} locales")
     rows = _rows(locales)
     each_SF = averages(ours, locales) - averages(theirs, locales)
-    drawn_DF = _resampled(np.stack([ours, theirs], axis=1), rows, draws=draws, seed=seed)
+    drawn_RDF = [
+        resample(ours[of], draws=draws, seed=seed) - resample(theirs[of], draws=draws, seed=seed) for of in rows.values()
+    ]
+    drawn_DF = np.mean(drawn_RDF, axis=0)
     fewest, seeds = min(map(len, rows.values())), ours.shape[1]
     found = {}
     for index, name in enumerate(FIGURES):
@@ -148,20 +149,3 @@ def verdict(found: Difference | None) -> Verdict:
 def _rows(locales: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     named = np.asarray(locales)
     return {locale: np.flatnonzero(named == locale) for locale in sorted(set(locales))}
-
-
-def _resampled(pairs: NDArray[np.int64], rows: Mapping[str, NDArray[np.int64]], *, draws: int, seed: int) -> NDArray[np.float64]:
-    """Differences [draws, len(FIGURES)] of pairs of counts [utterances, 2, seeds, len(COUNTS)], averaged over seeds and locales."""
-    together = len({len(found) for found in rows.values()}) == 1
-    total = np.zeros((draws, len(FIGURES)))
-    times_DN = np.empty((draws, 0))
-    for locale, chosen in rows.items():
-        if not (together and times_DN.size):
-            n = len(chosen)
-            generator = np.random.default_rng([seed] if together else [seed, *locale.encode()])
-            times_DN = generator.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
-        flat = pairs[chosen].reshape(len(chosen), -1).astype(np.float64)
-        summed = np.rint(times_DN @ flat).astype(np.int64).reshape(draws, *pairs.shape[1:])
-        both = figures(summed).mean(axis=2)  # [draws, 2, len(FIGURES)]
-        total += both[:, 0] - both[:, 1]
-    return total / len(rows)

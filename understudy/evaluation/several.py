@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from understudy.evaluation.metrics import FIGURES, Scores, counts, mean, resample
-from understudy.evaluation.nlu import DRAWS, NluReport, Section, Seen, relative_error_change, unseen
+from understudy.evaluation.nlu import DRAWS, NluReport, Section, Seen, places_of, relative_error_change, unseen
 
 __all__ = ["SeedsReport", "best_by_locale", "change_spread", "deviation", "seeds_of", "spread", "to_json", "together"]
 
@@ -54,9 +54,8 @@ def _section(reports: Sequence[NluReport], sections: Sequence[Section], indices:
     gold = reports[0].gold
     counted = np.stack([counts(gold, r.predicted) for r in reports], axis=1)  # [utterances, seeds, counts]
     scores, draws = {}, []
-    for locale in sections[0].locales:
-        rows = counted[[i for i in indices if (gold[i].locale or "und") == locale]]
-        draws.append(resample(rows, draws=DRAWS, generator=np.random.default_rng([seed, *locale.encode()])))
+    for locale, (places, kept) in places_of(gold, indices).items():
+        draws.append(resample(counted[places] * kept[:, None, None], draws=DRAWS, seed=seed))
         scores[locale] = _average([s.locales[locale] for s in sections], mean([], draws[-1:]))
     return Section(scores, _average([s.mean for s in sections], mean([], draws)))
 

@@ -82,7 +82,7 @@ def search_table(search: Mapping[str, Any]) -> RenderableType:
 
 
 def xnli_table(report: Mapping[str, Any]) -> RenderableType:
-    """Accuracy in every language, its interval and both means.
+    """Accuracy in every language and both means, each with its interval.
 
     Args:
         report: the contents of `report.json` as `xnli.run` writes it.
@@ -90,14 +90,18 @@ def xnli_table(report: Mapping[str, Any]) -> RenderableType:
     trained = report["trained_on"]
     table = _columns("language", "accuracy", "95 %", "pairs")
     for lang, found in report["languages"].items():
-        low, high = found["interval"]
         style = "dim" if lang == trained["language"] else None
-        table.add_row(lang, _number(found["accuracy"]), f"{_number(low)}–{_number(high)}", f"{found['pairs']:,}", style=style)
+        table.add_row(lang, _number(found["accuracy"]), _span(found["interval"]), f"{found['pairs']:,}", style=style)
     table.add_section()
-    table.add_row("mean", _number(report["mean"]))
-    table.add_row(f"mean without {trained['language']}", _number(report["zero_shot"]), style="bold")
+    table.add_row("mean", _number(report["mean"]), _span(report.get("mean_interval")))
+    zero_shot = (_number(report["zero_shot"]), _span(report.get("zero_shot_interval")))
+    table.add_row(f"mean without {trained['language']}", *zero_shot, style="bold")
     heading = f"{report['encoder']} on pairs of sentences, fine-tuned on {trained['pairs']:,} in {trained['language']}"
     return Padding(Group(_heading(heading), table), (1, 0, 0, 0))
+
+
+def _span(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else "–".join(_number(bound) for bound in interval)
 
 
 def _columns(first: str, *others: str) -> Table:

@@ -7,7 +7,6 @@ is tested in every language. Nothing but that language chooses its epoch.
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,8 +21,10 @@ from understudy.config import EncoderRef, StageConfig
 from understudy.corpus.files import language_of, local_files
 from understudy.corpus.pairs import LABELS, SUFFIXES, Pair, read_pairs
 from understudy.corpus.sampling import fraction, normal
-from understudy.errors import TrainingError
-from understudy.model.folder import load_encoder
+from understudy.errors import RecipeError, TrainingError
+from understudy.evaluation.entailment import Answered, scores
+from understudy.model.classifier import save_classifier
+from understudy.model.foreign import Body, ForeignEncoder, load_teacher
 from understudy.model.heads import Classifier, Pooling
 from understudy.text.spoken import LANGUAGES, Formatter
 from understudy.tokenizer import Tokenizer
@@ -32,28 +33,24 @@ from understudy.training.journal import copy_log
 from understudy.training.loop import train
 from understudy.training.machine import Machine
 from understudy.training.masked import set_dropout, vocabulary
-from understudy.training.masking import Ints
 from understudy.training.milestones import at_checkpoint
 from understudy.training.optim import OptimConfig, build
 from understudy.training.outcome import Outcome
-from understudy.training.pairs import MARKS, PairBatch, PairSequences, Relation, confusion, number, prepared
-from understudy.training.parallel import ParallelConfig
+from understudy.training.pairs import MARKS, PairBatch, PairSequences, Relation, number, prepared, told
+from understudy.training.parallel import ParallelConfig, whole_state
 from understudy.training.precision import Compile, Precision
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import LogTo, Watch
 from understudy.training.tally import Metrics, evaluate
 
-__all__ = ["XnliConfig", "run", "scores", "wilson"]
-
-log = logging.getLogger(__name__)
-Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
+__all__ = ["XnliConfig", "run"]
 
 
 class XnliConfig(StageConfig):
     """Settings of an xnli stage.
 
-    encoder: what to fine-tune and test. checkpoint: the encoder as it was at that one of its checkpoints.
+    encoder: what to fine-tune and test, an adopted one too. checkpoint: the encoder as it was at that one of its checkpoints.
     train: pairs to learn from: a file, a folder, a pattern or a URL (see `corpus.pairs`). lang: their language.
     test: pairs to test on, `{lang}` standing for each of `languages`; without it the file must have a column `language`.
     held_out: share of the premises of `train` set aside with all their pairs; the epoch with the most of them right is the one
@@ -114,15 +111,14 @@ class XnliConfig(StageConfig):
 
 
 def run(config: XnliConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
-    """Fine-tune on `config.lang`, test in every language, write `report.json`; its accuracies go into the metrics too.
+    """Fine-tune on `config.lang`, test in every language, write `report.json` and the model (see `entailment.Entailment`); accuracies
+    go into the metrics too.
 
     Raises DataError for files that cannot be read, before anything is trained; TrainingError where there is nothing to learn
-    from.
+    from; RecipeError where an adopted encoder's activations were to be checkpointed.
     """
     source = at_checkpoint(inputs[config.encoder], config.checkpoint)
-    encoder = load_encoder(source.path).encoder
-    if config.dropout is not None:
-        set_dropout(encoder, config.dropout)
+    encoder = _encoder(config, source)
     longest = min(config.max_length or encoder.config.max_length, encoder.config.max_length)
     learned, held, tests = _read(config, Tokenizer.load(source.path), longest, seed)
     head = {"width": config.width, "pooling": config.pooling, "dropout": 0.1 if config.dropout is None else config.dropout}
@@ -130,23 +126,26 @@ def run(config: XnliConfig, inputs: Mapping[str, Artifact], draft: Draft, *, see
     objective = Relation(Classifier(encoder, len(LABELS), generator=generator, **head))  # type: ignore[arg-type]
     machine = Machine.prepare(objective, config.precision, config.compile, config.parallel)
     outcome = _train(config, objective, learned, held, machine, draft, seed)
-    counted = {
-        lang: confusion(objective, prepared(sequences, machine.device), autocast=machine.autocast)
-        for lang, sequences in tests.items()
+    answered = {
+        lang: _answered(objective, sequences, prepared(sequences, machine.device), machine) for lang, sequences in tests.items()
     }
+    state = whole_state(objective.classifier)
     if not ranks().leads:
         return
     content: dict[str, Any] = {
         "kind": "xnli",
-        "encoder": source.path.name,
+        "encoder": inputs[config.encoder].path.name,
+        "checkpoint": config.checkpoint,
         "trained_on": {"language": config.lang, "pairs": len(learned), "held_out": len(held), "updates": outcome.steps},
         "spoken": config.spoken,
         "valid": _chosen(outcome),
-        **scores(counted, trained=config.lang),
+        **scores(answered, trained=config.lang, seed=seed),
         "seed": seed,
     }
     (draft.path / "report.json").write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
     copy_log(draft.scratch / "log.jsonl", draft.path / "log.jsonl")
+    kept = {"labels": LABELS, "max_length": longest, "spoken": config.spoken is True}
+    save_classifier(objective.classifier, draft.path, source.path, **kept, state=state)  # type: ignore[arg-type]
     draft.tokenizer = vocabulary(source)
     draft.metrics.update(
         accuracy={lang: found["accuracy"] for lang, found in content["languages"].items()},
@@ -162,6 +161,21 @@ def run(config: XnliConfig, inputs: Mapping[str, Artifact], draft: Draft, *, see
         body_parameters=encoder.config.body_parameters,
         precision=machine.precision,
     )
+
+
+def _encoder(config: XnliConfig, source: Artifact) -> Body:
+    encoder = load_teacher(source.path).encoder.float()
+    if isinstance(encoder, ForeignEncoder) and (got := config.parallel.checkpointing) != "none":
+        raise RecipeError(
+            "an adopted encoder cannot be fine-tuned like this", where="parallel.checkpointing", got=got, wanted="none"
+        )
+    if config.dropout is not None:
+        set_dropout(encoder, config.dropout)
+    return encoder
+
+
+def _answered(objective: Relation, sequences: PairSequences, batches: Sequence[PairBatch], machine: Machine) -> Answered:
+    return Answered(sequences.labels, told(objective, batches, autocast=machine.autocast).argmax(-1))
 
 
 def _read(
@@ -203,7 +217,7 @@ def _train(
     return train(
         objective,
         _stream(learned, config.batch, seed, machine),
-        build(objective, optim, scales={"classifier.head.": (config.head_lr or config.lr) / config.lr}),
+        build(objective, optim, scales={"classifier.label.": (config.head_lr or config.lr) / config.lr}),
         config.schedule.of(peak=config.lr, steps=total, width=objective.classifier.encoder.config.hidden),
         machine,
         steps_total=total,
@@ -236,9 +250,8 @@ def _validator(objective: Relation, held: PairSequences, machine: Machine) -> Ca
     looked_at = prepared(held, machine.device)
 
     def validate() -> Metrics:
-        losses = evaluate(objective, looked_at, autocast=machine.autocast)
-        counted = confusion(objective, looked_at, autocast=machine.autocast)
-        return {**losses, "accuracy": float(counted.trace() / counted.sum())}
+        losses, found = evaluate(objective, looked_at, autocast=machine.autocast), _answered(objective, held, looked_at, machine)
+        return {**losses, "accuracy": float((found.labels_N == found.answers_N).mean())}
 
     return validate
 
@@ -249,42 +262,3 @@ def _chosen(outcome: Outcome) -> dict[str, float] | None:
         return None
     best = max(outcome.validations, key=lambda v: v["accuracy"])
     return {"step": best["step"], "loss": round(best["loss"], 5), "accuracy": round(100 * best["accuracy"], 2)}
-
-
-def scores(counted: Mapping[str, Ints], *, trained: str) -> dict[str, Any]:
-    """What counts of labels (rows) and answers (columns), [C, C] for each language, come to: percentages to two decimals.
-
-    Returns `languages` (accuracy, its 95 % interval, pairs, right ones, the counts), `mean` over all of them, and `zero_shot`,
-    the mean over those that were not trained on (A table 2), None where there is no other.
-    """
-    right = {lang: int(matrix.trace()) for lang, matrix in counted.items()}
-    pairs = {lang: int(matrix.sum()) for lang, matrix in counted.items()}
-    accuracy = {lang: 100 * right[lang] / pairs[lang] for lang in counted}
-    table = {
-        lang: {
-            "accuracy": round(accuracy[lang], 2),
-            "interval": [round(100 * bound, 2) for bound in wilson(right[lang], pairs[lang])],
-            "pairs": pairs[lang],
-            "right": right[lang],
-            "confusion": matrix.tolist(),
-        }
-        for lang, matrix in counted.items()
-    }
-    return {
-        "labels": list(LABELS),
-        "languages": table,
-        "mean": _mean(list(accuracy.values())),
-        "zero_shot": _mean([value for lang, value in accuracy.items() if lang != trained]),
-    }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return round(sum(values) / len(values), 2) if values else None
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share `right` / `n`, between 0 and 1 (Wilson 1927): honest also near the ends, unlike a bootstrap."""
-    share, z2 = right / n, Z * Z / n
-    centre = share + z2 / 2
-    half = Z * math.sqrt((share * (1 - share) + z2 / 4) / n)
-    return max(0.0, (centre - half) / (1 + z2)), min(1.0, (centre + half) / (1 + z2))

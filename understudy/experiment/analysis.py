@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,7 @@ Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 HEAD = 500  # the paper's tail is what is said outside the 500 most frequent utterances
 MISMATCH = 0.001  # a split as uneven as this by chance is a broken one
+MISSED = 0.05  # of the candidate's requests that may have no intent, because no user of the baseline's said the same
 LEAST = 100  # users of each arm, before an early look says anything: the variance is too uncertain with fewer
 
 
@@ -63,7 +65,7 @@ class Analysis:
 
     rows: all requests ("A/B", or "A/A" in the shadow), and what follows from the same data told otherwise. locales, intents: A/B in parts. looks: day by day.
     assigned: users that each arm has had since the start. mismatch: p of that split, below `MISMATCH` broken. known: share of requests with an outcome, baseline and candidate, in percent.
-    covered: share of requests that are in the table of intents, in percent.
+    covered: share of requests that are in the table of intents, in percent. repeated: requests whose id came again from the other arm.
     """
 
     experiment: dict[str, Any]
@@ -79,6 +81,7 @@ class Analysis:
     looks: tuple[Look, ...]
     shadows: tuple[dict[str, Any], ...]
     head: int
+    repeated: int
     simulated: dict[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
@@ -125,6 +128,7 @@ def analyse(events: Events, *, candidate: str | None = None, head: int = HEAD) -
         looks=tuple(_looks(events, arms, live)),
         shadows=tuple(asdict(agreement) for agreement in events.shadows),
         head=head,
+        repeated=events.repeated,
         simulated=events.simulated,
     )
 
@@ -166,20 +170,33 @@ def is_tail(events: Events, head: int = HEAD) -> Mask:
 
 
 def intents_of_utterances(events: Events, arms: tuple[int, int]) -> NDArray[np.int64]:
-    """The baseline's intent of every request's utterance, -1 where it was not said in both arms after the start: [N].
+    """The baseline's intent of every request's utterance, -1 where it is left out: before the start, in other arms, and of utterances
+    that fewer than `_least_users` users said: [N].
 
     A model under test may move requests from one intent to another, so that requests by its own intents are not the same
-    requests. Utterances that both arms were asked are, and the baseline's word sorts them alike on both sides.
+    requests. The baseline's word sorts utterances alike on both sides, wherever the baseline was asked.
     """
-    live = ~events.before
-    n = int(events.utterance.max()) + 1
-    said = [np.bincount(events.utterance[live & (events.arm == arm)], minlength=n) > 0 for arm in arms]
+    live = ~events.before & np.isin(events.arm, arms)
+    n, users = int(events.utterance.max()) + 1, int(events.user.max()) + 1
+    said = np.unique(events.utterance[live] * users + events.user[live]) // users  # once for each user
     intent = np.full(n, -1)
-    answered = live & (events.arm == arms[0])
+    answered = events.before | (events.arm == arms[0]) | bool(events.experiment["shadow"])
     intent[events.utterance[answered]] = events.intent[answered]
-    intent[~(said[0] & said[1])] = -1
-    found: NDArray[np.int64] = np.where(live & np.isin(events.arm, arms), intent[events.utterance], -1)
+    intent[np.bincount(said, minlength=n) < _least_users(events, arms)] = -1
+    found: NDArray[np.int64] = np.where(live, intent[events.utterance], -1)
     return found
+
+
+def _least_users(events: Events, arms: tuple[int, int]) -> int:
+    """So many users that, if one of them has the candidate, all others have it too in at most `MISSED` of cases.
+
+    What only the candidate's users say has no intent: mostly rare utterances, with which users are more or less dissatisfied than with
+    others. So they are left out in both arms, by a number of users that does not ask for their arms. To keep what both arms were asked
+    would not do: of the rare ones a large arm would lose more than a small one.
+    """
+    weights = dict(events.experiment["arms"])
+    old, new = (weights[events.names["arm"][arm]] for arm in arms)
+    return 1 + math.ceil(math.log(MISSED) / math.log(new / (old + new)))
 
 
 def _sums(events: Events, mask: Mask) -> Sums:

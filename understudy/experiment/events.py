@@ -22,14 +22,16 @@ __all__ = ["Agreement", "Events", "read"]
 DAY_S = 86400.0
 UNKNOWN = -1
 
-# Of several words on one request SQLite gives, beside max(), the columns of the row that has it.
+# Of several words on one request SQLite gives, beside max(), the columns of the row that has it. The model is named, for a request
+# whose id came again from the other arm has two answers.
 _REQUESTS = """
 SELECT r.user, r.arm, r.before, r.time, r.locale, r.utterance, i.intent, o.dissatisfied
 FROM requests r
-LEFT JOIN interpretations i ON i.request = r.id AND i.answered
+LEFT JOIN interpretations i ON i.request = r.id AND i.model = CASE WHEN r.before OR :shadow THEN :baseline ELSE r.arm END
 LEFT JOIN (SELECT request, dissatisfied, max(rowid) FROM outcomes GROUP BY request) o ON o.request = r.id
 ORDER BY r.time, r.id
 """
+_REPEATED = "SELECT count(*) FROM (SELECT 1 FROM interpretations WHERE answered GROUP BY request HAVING count(*) > 1)"
 _SHADOWS = """
 SELECT s.model, count(*), sum(s.intent = a.intent), sum(s.intent = a.intent AND s.slots = a.slots)
 FROM interpretations s JOIN interpretations a ON a.request = s.request AND a.answered
@@ -60,6 +62,7 @@ class Events:
         day: int64 [N], whole days since the start, or since the first request where there is no start.
         dissatisfied: int64 [N], 0 or 1, -1 where nothing is known.
         shadows: of models that ran beside.
+        repeated: requests whose id came again, from a user of another arm; the first that came is the one that counts.
         simulated: what a simulation says of itself, None for a log of people.
     """
 
@@ -74,6 +77,7 @@ class Events:
     intent: NDArray[np.int64]
     dissatisfied: NDArray[np.int64]
     shadows: tuple[Agreement, ...] = ()
+    repeated: int = 0
     simulated: dict[str, Any] | None = None
 
     @property
@@ -92,7 +96,9 @@ def read(path: Path) -> Events:
             meta = dict(connection.execute("SELECT key, value FROM meta"))
             if meta.get("schema") != str(SCHEMA):
                 raise DataError("this event log is of another version", where=path, got=meta.get("schema"), wanted=SCHEMA)
-            rows = connection.execute(_REQUESTS).fetchall()
+            experiment = json.loads(meta["experiment"])
+            rows = connection.execute(_REQUESTS, {key: experiment[key] for key in ("shadow", "baseline")}).fetchall()
+            [repeated] = connection.execute(_REPEATED).fetchone()
             shadows = tuple(Agreement(*row) for row in connection.execute(_SHADOWS))
     except sqlite3.Error as error:
         raise DataError(
@@ -100,7 +106,6 @@ def read(path: Path) -> Events:
         ) from None
     if not rows:
         raise DataError("there are no requests in this event log", where=path)
-    experiment = json.loads(meta["experiment"])
     columns = list(zip(*rows, strict=True))
     names = {"arm": [arm for arm, _ in experiment["arms"]]}
     coded = {}
@@ -117,6 +122,7 @@ def read(path: Path) -> Events:
         day=np.floor((time - start) / DAY_S).astype(np.int64),
         dissatisfied=np.array([UNKNOWN if value is None else value for value in columns[7]], dtype=np.int64),
         shadows=shadows,
+        repeated=repeated,
         simulated=json.loads(meta["simulated"]) if "simulated" in meta else None,
         **coded,
     )

@@ -133,11 +133,17 @@ def describe(config: ExperimentConfig) -> dict[str, Any]:
     }
 
 
-def append(connection: sqlite3.Connection, events: Sequence[Event]) -> None:
-    """Write events in one transaction: all of them, or none and an sqlite3.Error."""
+def append(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
+    """Write events in one transaction: all of them, or none and an sqlite3.Error. Gives the number of requests that are left out,
+    because one with the same id is there."""
+    repeated = 0
     with connection:
         for table, statement in _INSERT.items():
-            connection.executemany(statement, (row for name, row in events if name == table))
+            rows = [row for name, row in events if name == table]
+            written = connection.executemany(statement, rows).rowcount
+            if table == "requests":
+                repeated = len(rows) - written
+    return repeated
 
 
 class EventLog:
@@ -166,7 +172,10 @@ class EventLog:
             with self._lock:
                 events, self._waiting = self._waiting, []
             try:
-                append(self._connection, events)
+                if repeated := append(self._connection, events):
+                    log.warning(
+                        "%d requests had an id that stands in the event log already; only the first with it counts", repeated
+                    )
             except sqlite3.Error as error:
                 log.error("the event log could not be written, %d events wait: %s", len(events), error)
                 with self._lock:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.artifact import MANIFEST
-from understudy.corpus.labels import LabelSource, read_labelled, read_labels
+from understudy.corpus.labels import read_partitions
 from understudy.errors import DataError
-from understudy.evaluation.metrics import COUNTS, FIGURES, counts, figures
+from understudy.evaluation.metrics import FIGURES, counts, figures, resample
 from understudy.interpretation import Interpretation
 
 __all__ = ["Offline", "offline", "read_gold"]
@@ -42,28 +40,25 @@ def offline(
 ) -> Offline:
     """Both models' interpretations of the same utterances, in the same order, against gold labels.
 
-    The interval is a bootstrap over utterances that draws both models' mistakes on an utterance together. Raises ValueError for
-    nothing.
+    The interval is a bootstrap over utterances that draws both models' mistakes on an utterance together, and with them those on its
+    translations (`metrics.resample`). Raises ValueError where there are no utterances.
     """
     if not gold:
         raise ValueError("offline figures need at least one utterance")
-    both = np.concatenate([counts(gold, baseline), counts(gold, candidate)], axis=1)
     by_locale: defaultdict[str, list[int]] = defaultdict(list)
     for index, g in enumerate(gold):
         by_locale[g.locale].append(index)
-    whole, draws = [], []
-    for locale in sorted(by_locale):
-        rows = both[by_locale[locale]]
-        generator = np.random.default_rng([seed, *locale.encode()])
-        kinds, sizes = np.unique(rows, axis=0, return_counts=True)
-        whole.append(_semer(rows.sum(axis=0)))
-        draws.append(_semer(generator.multinomial(len(rows), sizes / len(rows), size=DRAWS) @ kinds))
-    old, new = np.mean(whole, axis=0).tolist()
-    drawn = np.mean(draws, axis=0)
-    known = drawn[drawn[:, 0] > 0]
-    changes = 100 * (known[:, 1] / known[:, 0] - 1)
-    interval = tuple(np.quantile(changes, [0.025, 0.975]).tolist()) if old > 0 and len(changes) else None
-    return Offline(len(gold), old, new, 100 * (new / old - 1) if old > 0 else None, interval)
+    means, drawn = [], []
+    for found in (baseline, candidate):
+        counted = counts(gold, found)
+        means.append(float(np.mean([figures(counted[of].sum(axis=0))[SEMER] for of in by_locale.values()])))
+        drawn.append(np.mean([resample(counted[of], draws=DRAWS, seed=seed)[:, SEMER] for of in by_locale.values()], axis=0))
+    old, new = means
+    known = drawn[0] > 0
+    if old == 0 or not known.any():
+        return Offline(len(gold), old, new, None, None)
+    low, high = np.quantile(100 * (drawn[1][known] / drawn[0][known] - 1), [0.025, 0.975]).tolist()
+    return Offline(len(gold), old, new, 100 * (new / old - 1), (low, high))
 
 
 def read_gold(path: Path, *, format: str = "auto", partition: str = "dev") -> list[Interpretation]:
@@ -71,21 +66,8 @@ def read_gold(path: Path, *, format: str = "auto", partition: str = "dev") -> li
 
     Raises DataError where they cannot be read or there are none.
     """
-    if (path / MANIFEST).is_file():
-        file = path / f"{partition}.jsonl"
-        if not file.is_file():
-            raise DataError("these labels have no such partition", where=path, got=partition)
-        gold = read_labels(file)
-    else:
-        source = LabelSource.model_validate({"path": str(path), "format": format})
-        gold = [row for part, row in read_labelled(source) if part == partition]
-    if not gold:
-        raise DataError(
-            "there are no utterances in this partition", where=path, got=partition, hint="Choose another: --partition"
-        )
-    return gold
-
-
-def _semer(summed: NDArray[np.int64]) -> NDArray[np.float64]:
-    """SemER of both models [..., 2], of their counts side by side [..., 2 len(COUNTS)]."""
-    return figures(summed.reshape(*summed.shape[:-1], 2, len(COUNTS)))[..., SEMER]
+    parts = read_partitions(path, format)
+    if partition not in parts:
+        wanted = f"one of {', '.join(sorted(parts))}"
+        raise DataError("there are no utterances in this partition", where=path, got=partition, wanted=wanted)
+    return parts[partition]

@@ -29,11 +29,15 @@ def verdict(analysis: Analysis) -> str:
     if analysis.experiment["shadow"]:
         return "The candidate ran in the shadow: everybody had the baseline's answer, so that both arms should be alike."
     row = analysis.rows[0]
-    if row.p is None or row.change is None:
+    if row.p is None or row.difference is None or row.interval is None:
         return "Too little is known to compare the arms."
-    said = f"{row.change:+.2f} %{_interval(row, ' ({:+.2f} to {:+.2f})')}, {_says_p(row.p)}"
+    if row.change is None or row.change_interval is None:  # the baseline may have no dissatisfied request at all
+        said = "{:+.2f} points ({:+.2f} to {:+.2f})".format(row.difference, *row.interval)
+    else:
+        said = "{:+.2f} % ({:+.2f} to {:+.2f})".format(row.change, *row.change_interval)
+    said = f"{said}, {_says_p(row.p)}"
     if row.p < LEVEL:
-        return f"The candidate has {'fewer' if row.change < 0 else 'more'} dissatisfied requests: {said}."
+        return f"The candidate has {'fewer' if row.difference < 0 else 'more'} dissatisfied requests: {said}."
     floor = f" A change of {row.detectable:.1f} % would be found four times in five." if row.detectable is not None else ""
     return f"No difference was found: {said}.{floor}"
 
@@ -43,8 +47,8 @@ def markdown(analysis: Analysis, offline: Offline | None = None) -> str:
     a = analysis
     parts = [f"# {a.experiment['name']}: {a.candidate} against {a.baseline}"]
     if a.simulated is not None:
-        told = ", ".join(f"{key} {value}" for key, value in a.simulated.items())
-        parts.append(f"**Simulated**: no user has seen these models. {told}.")
+        told = ", ".join(f"{key.removesuffix(' %')} {value}{' %' * key.endswith(' %')}" for key, value in a.simulated.items())
+        parts.append(f"**Simulated**: no user has seen these models; {told}.")
     parts += [f"**{verdict(a)}**", "Change of the dissatisfaction rate, negative is better. Users are drawn, not requests."]
     extra = []
     if offline is not None:
@@ -83,7 +87,7 @@ def markdown(analysis: Analysis, offline: Offline | None = None) -> str:
     covered = UNKNOWN if a.covered is None else f"{a.covered:.0f} %"
     parts += [
         "## Intents",
-        f"The baseline's intent of utterances that both arms were asked: {covered} of the requests. Its mistakes "
+        f"The baseline's intent, of utterances that several users said: {covered} of the requests. Its mistakes "
         "stand under what it took them for. p-values of locales and intents are of "
         "single tests: one in twenty is below 0.05 where nothing differs.",
         _table(COLUMNS, [_cells(row) for row in a.intents]),
@@ -99,6 +103,8 @@ def _notes(a: Analysis) -> list[str]:
         f"tail: outside the {a.head:,} most frequent utterances of a locale",
         "sequential: the same users before and after the start, which also tells whatever else changed; the baseline arm shows that",
     ]
+    if a.repeated:
+        notes.append(f"{a.repeated:,} ids of requests came again from another arm; the first request with each counts")
     kept = [f"{100 - row.kept:.0f} % of {row.name.removesuffix(', CUPED')}" for row in a.rows if row.kept is not None]
     return [*notes, f"variance that users' past explains (CUPED): {', '.join(kept)}"] if kept else notes
 

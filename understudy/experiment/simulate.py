@@ -23,7 +23,7 @@ from understudy.experiment.splitter import Splitter
 from understudy.interpretation import Interpretation
 from understudy.progress import progress
 
-__all__ = ["SimulateConfig", "simulate"]
+__all__ = ["SimulateConfig", "free", "simulate"]
 
 Array = NDArray[np.float64]
 
@@ -89,13 +89,12 @@ def simulate(
         config: of the users.
         seed: of everything random. The same arguments give the same events.
 
-    What is true stands in the log's `meta` too: settings, seed, users, exact match of both models on the traffic, and the relative
-    change in the rate of dissatisfaction, were everybody to change over, in percent.
+    What is true stands in the log's `meta` too: the relative change in the rate of dissatisfaction, were everybody to change over, in
+    percent; exact match of both models on the traffic; requests, seed and settings.
 
-    Raises DataError where something stands at `out`.
+    Raises DataError where something stands at `out`, or where nobody asks anything after the start.
     """
-    if out.exists():
-        raise DataError("there is something already, and a log is never written over", where=out, hint="Choose another name")
+    free(out)
     generator = np.random.default_rng(seed)
     weights = {"baseline": 1 - config.share, "candidate": config.share}
     experiment = ExperimentConfig(name="simulated", salt=f"simulated {seed}", arms=weights, starts=STARTS)
@@ -105,17 +104,29 @@ def simulate(
     # How likely each request ends badly under either model: [2, N].
     p = _logistic(np.where(right[:, asked.utterance], _logit(config.right), _logit(config.wrong)) + temper[asked.user])
     live = asked.day >= 0
+    if not live.any():
+        raise DataError(
+            "nobody asks anything after the start",
+            got=f"{config.users} users, {config.days} days",
+            hint="Have more users, or more days",
+        )
     rates = p[:, live].mean(axis=1)
     true = {
-        "users": config.users, "days": config.days, "requests": len(asked.user), "seed": seed,
+        "true change %": round(100 * float(rates[1] / rates[0] - 1), 2),
         "exact match of the baseline on this traffic %": round(100 * float(right[0, asked.utterance].mean()), 2),
         "of the candidate %": round(100 * float(right[1, asked.utterance].mean()), 2),
-        "true change %": round(100 * float(rates[1] / rates[0] - 1), 2),
+        "requests": len(asked.user), "seed": seed, **config.model_dump(),
     }  # fmt: skip
     chance = generator.random((2, len(asked.user)))
     events = _events(gold, (baseline, candidate), asked, p, chance, experiment, told=config.told)
     _write(out, experiment, _batches(events), true)
     return true
+
+
+def free(out: Path) -> None:
+    """Raises DataError where something stands at `out`: a log is of one experiment."""
+    if out.exists():
+        raise DataError("there is something already, and a log is never written over", where=out, hint="Choose another name")
 
 
 def _write(out: Path, experiment: ExperimentConfig, batches: Iterable[tuple[list[Event], int]], true: Mapping[str, Any]) -> None:

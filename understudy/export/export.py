@@ -23,13 +23,14 @@ from understudy.corpus.labels import read_labels
 from understudy.errors import ArtifactError, ExportError
 from understudy.export.gates import parity_gate
 from understudy.export.graph import Part, Quantisation, write_graph
-from understudy.export.sweep import SWEEP, Judge, Made, fastest
+from understudy.export.sweep import SWEEP, Judge, Made, engines, fastest
 from understudy.export.trim import TrimConfig, coverage, trimmed
 from understudy.interpretation import Interpretation
 from understudy.model.foreign import ForeignEncoder
 from understudy.model.nlu import NLUSettings, Predictor, load_nlu, read_settings
 from understudy.runtime.decode import Labels
-from understudy.runtime.session import Runtime, RuntimeSettings, start_session
+from understudy.runtime.session import Runtime, RuntimeSettings, Session, start_session
+from understudy.runtime.vnni import VnniSession, available
 from understudy.tokenizer import Tokenizer
 from understudy.tokenizer.runtime import FILE as TOKENIZER
 
@@ -133,7 +134,11 @@ def run(config: ExportConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
 
     def made(way: Quantisation | None, threads: int | None = None) -> Made:
         graph = _graph_bytes(write_graph(model, way, kept=kept, max_length=settings.max_length))
-        return Made(way, graph, _runtime(graph, tokenizer, labels, settings, "fp32" if way is None else "int8", threads))
+        precision = "fp32" if way is None else "int8"
+        runtime = _runtime(start_session(graph, threads=threads), tokenizer, labels, settings, precision)
+        wholly_int8 = way is not None and not way.float32
+        kernel = _runtime(VnniSession(graph), tokenizer, labels, settings, precision) if wholly_int8 and available() else None
+        return Made(way, graph, runtime, kernel)
 
     plain = made(None)
     draft.metrics["parity"] = parity_gate(model, plain.runtime, [text for text, _ in asked], config.tolerance, kept=kept)
@@ -146,10 +151,13 @@ def run(config: ExportConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     )
     exported, measured = _chosen(config, made, judge, plain)
     draft.metrics |= measured
+    if "refused" in measured.get("vnni", {}):
+        log.warning("ONNX Runtime alone will serve this model, not the faster kernel: %s", measured["vnni"]["refused"])
     (draft.path / "model.onnx").write_bytes(exported.graph)
     (draft.path / TOKENIZER).write_bytes((source / TOKENIZER).read_bytes() if found is None else found.serialized)
     labels.save(draft.path / "labels.json")
-    (draft.path / "runtime.json").write_text(exported.runtime.settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    described = exported.runtime.settings.model_copy(update={"engines": engines(measured)})
+    (draft.path / "runtime.json").write_text(described.model_dump_json(indent=2) + "\n", encoding="utf-8")
     draft.metrics["bytes"] = sum(file.stat().st_size for file in draft.path.iterdir())
     draft.metrics["weights"] = _weights(exported.graph)
     draft.tokenizer = inputs[config.model].manifest.tokenizer if found is None else tokenizer.hash
@@ -181,7 +189,10 @@ def _gold(config: ExportConfig, inputs: Mapping[str, Artifact]) -> list[Interpre
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.jsonl"))) or "none"
         raise ArtifactError("these labels have no such partition", where=path, got=config.partition, wanted=f"one of {there}")
-    return read_labels(path)
+    gold = read_labels(path)
+    if not gold:
+        raise ArtifactError("there are no labels to check the exported model by", where=path, got="no utterances")
+    return gold
 
 
 def _graph_bytes(graph: ModelProto) -> bytes:
@@ -197,12 +208,10 @@ def _graph_bytes(graph: ModelProto) -> bytes:
     return written
 
 
-def _runtime(
-    graph: bytes, tokenizer: Tokenizer, labels: Labels, settings: NLUSettings, precision: str, threads: int | None
-) -> Runtime:
+def _runtime(session: Session, tokenizer: Tokenizer, labels: Labels, settings: NLUSettings, precision: str) -> Runtime:
     kept = settings.model_dump(include={"max_length", "spoken", "lower", "threshold"})
     described = RuntimeSettings(precision=precision, **kept)
-    return Runtime(Path(), start_session(graph, threads=threads), tokenizer, labels, described, hash="")
+    return Runtime(Path(), session, tokenizer, labels, described, hash="")
 
 
 def _weights(graph: bytes) -> dict[str, dict[str, int]]:

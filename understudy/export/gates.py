@@ -13,7 +13,6 @@ from math import comb
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
@@ -23,7 +22,7 @@ from understudy.interpretation import Interpretation
 from understudy.model.encoder import Layout
 from understudy.model.heads import NLU
 from understudy.runtime.encode import Encoded, encode, pad
-from understudy.runtime.session import Runtime, run_session
+from understudy.runtime.session import Runtime, Session, run_session
 
 __all__ = ["ALL", "CHANCE", "Loss", "by_chance", "drop_gate", "losses", "max_difference", "parity_gate"]
 
@@ -59,7 +58,7 @@ def parity_gate(
 @torch.inference_mode()
 def max_difference(
     model: NLU,
-    session: ort.InferenceSession,
+    session: Session,
     encoded: Sequence[Encoded],
     *,
     pad_id: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +14,9 @@ from understudy.evaluation.metrics import COUNTS, counts
 from understudy.export.gates import drop_gate, losses
 from understudy.export.graph import Quantisation
 from understudy.interpretation import Interpretation, Parser
-from understudy.runtime.session import Runtime
+from understudy.runtime.session import Engine, Runtime
 
-__all__ = ["SWEEP", "Judge", "Made", "fastest", "milliseconds"]
+__all__ = ["SWEEP", "Judge", "Made", "engines", "fastest", "milliseconds"]
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,13 @@ TURN = 10
 
 
 class Made(NamedTuple):
-    """A model exported in memory; `way` is None where its weights are float."""
+    """A model exported in memory; `way` is None where its weights are float. runtime: in ONNX Runtime, which runs it anywhere. kernel:
+    the same graph on the int8 kernel, where this machine has it and all of the model is int8."""
 
     way: Quantisation | None
     graph: bytes
     runtime: Runtime
+    kernel: Runtime | None = None
 
 
 class Judge:
@@ -60,13 +62,23 @@ class Judge:
         return self.original.batch(self.texts, self.langs)
 
     def weigh(self, made: Made) -> tuple[dict[str, Any], ExportError | None]:
-        """How often `made` says what the original says; where gold labels are known, what that costs, and the refusal if too much."""
-        found = self.wanted if made.runtime is self.original else made.runtime.batch(self.texts, self.langs)
-        same = counts(self.wanted, found).mean(axis=0)
-        shares = {name: round(100 * float(same[COUNTS.index(of)]), 2) for name, of in (("intent", "intents"), ("exact", "exact"))}
+        """How often `made` says what the original says; where gold labels are known, what that costs, and the refusal if too much.
+        Under `vnni` the same of the kernel, which may be `refused` alone: the model is then served by ONNX Runtime."""
         metrics: dict[str, Any] = {"precision": made.runtime.settings.precision}
         metrics |= {} if made.way is None else {"quantisation": str(made.way)}
-        metrics["agreement"] = {**shares, "utterances": len(self.texts)}
+        figures, refused = self._score(made.runtime)
+        metrics |= figures
+        if made.kernel is not None and refused is None:
+            metrics["vnni"], too_much = self._score(made.kernel)
+            if too_much is not None:
+                metrics["vnni"]["refused"] = str(too_much)
+        return metrics, refused
+
+    def _score(self, runtime: Runtime) -> tuple[dict[str, Any], ExportError | None]:
+        found = self.wanted if runtime is self.original else runtime.batch(self.texts, self.langs)
+        same = counts(self.wanted, found).mean(axis=0)
+        shares = {name: round(100 * float(same[COUNTS.index(of)]), 2) for name, of in (("intent", "intents"), ("exact", "exact"))}
+        metrics: dict[str, Any] = {"agreement": {**shares, "utterances": len(self.texts)}}
         if not self.labelled:
             return metrics, None
         lost = losses(self.utterances, self.wanted, found)
@@ -85,10 +97,15 @@ class Judge:
         return metrics
 
 
+def engines(metrics: Mapping[str, Any]) -> tuple[Engine, ...]:
+    """Those whose answers passed, by the metrics of `Judge.weigh`."""
+    return ("onnxruntime", "vnni") if "refused" not in metrics.get("vnni", {"refused": "not tried"}) else ("onnxruntime",)
+
+
 def fastest(
     ways: Sequence[Quantisation], made: Callable[[Quantisation | None, int | None], Made], judge: Judge
 ) -> tuple[Made, dict[str, Any]]:
-    """The fastest of those that pass, on one thread, and its figures; under `sweep` those of all.
+    """The fastest of those that pass, on one thread of the engine that would serve here, and its figures; under `sweep` those of all.
 
     Of ways that take at most `AS_FAST` times as long as the fastest the first is taken: less is noise. Raises ExportError where none
     passes.
@@ -111,9 +128,10 @@ def fastest(
             wanted=f"at most {judge.max_drop:g} points of exact match lost",
             hint="Export with precision='fp32', or allow more with max_drop; nothing was written",
         )
-    each_ms = milliseconds([candidate.runtime for candidate, *_ in passed], judge.texts, judge.langs)
-    for (_, _, row), ms in zip(passed, each_ms, strict=True):
-        row["ms"] = round(ms, 3)
+    serving = [(made.kernel if "vnni" in engines(metrics) else None) or made.runtime for made, metrics, _ in passed]
+    each_ms = milliseconds(serving, judge.texts, judge.langs)
+    for (_, _, row), runtime, ms in zip(passed, serving, each_ms, strict=True):
+        row |= {"engine": runtime.engine, "ms": round(ms, 3)}
     chosen = next(i for i, ms in enumerate(each_ms) if ms <= AS_FAST * min(each_ms))
     candidate, metrics, row = passed[chosen]
     log.info("exporting %s: %s ms", candidate.way, row["ms"])

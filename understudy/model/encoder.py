@@ -175,7 +175,8 @@ class Encoder(nn.Module):
         outputs = []
         for block in self.blocks:
             h_TD = block(h_TD, layout)
-            outputs.append(h_TD)
+            if hidden:  # else, where nothing is learned, no block's output outlives the next block
+                outputs.append(h_TD)
         h_TD = self.final_norm(h_TD)
         return (h_TD, outputs) if hidden else h_TD
 

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from understudy.errors import ArtifactError
 from understudy.model.encoder import Encoder, EncoderConfig, MaskedLM
-from understudy.model.folder import is_foreign, load_encoder
+from understudy.model.folder import check_tokenizer, copy_tokenizer, is_foreign, load_encoder, read_config, write_config
 from understudy.model.layout import Layout
 
 __all__ = [
     "Body", "ForeignEncoder", "ForeignHead", "ForeignMaskedLM", "Teacher", "blank_body", "file_in", "load_foreign",
-    "load_teacher", "read_shape",
+    "load_teacher", "read_body", "read_shape", "write_body",
 ]  # fmt: skip
 
 
@@ -168,6 +168,28 @@ def blank_body(folder: Path | str) -> ForeignEncoder:
     except (OSError, ValueError, KeyError) as error:
         raise ArtifactError("the encoder's config cannot be used", where=folder, got=str(error).strip().splitlines()[0]) from None
     return ForeignMaskedLM(model, tokenizer_file=Path(folder) / "tokenizer.json", where=folder).encoder
+
+
+def write_body(body: Body, folder: Path, tokenizer_dir: Path | str) -> None:
+    """`config.json` and the tokenizer of a model that is an encoder with heads on it. Raises ArtifactError where the tokenizer is
+    missing or does not match."""
+    specials = copy_tokenizer(tokenizer_dir, folder, vocab_size=body.config.vocab_size)
+    if isinstance(body, ForeignEncoder):
+        body.write_config(folder)
+    else:
+        write_config(body.config, folder, architecture="RobertaPreLayerNormModel", specials=specials)
+
+
+def read_body(folder: Path) -> Body:
+    """The encoder of what `write_body` wrote, without its weights: on the meta device, but one of another make on the CPU, for it
+    has buffers that no file holds. Raises ArtifactError where it cannot be read or its tokenizer does not match."""
+    if is_foreign(folder):
+        body: Body = blank_body(folder)
+    else:
+        with torch.device("meta"):
+            body = Encoder(read_config(folder))
+    check_tokenizer(folder, body.config.vocab_size)
+    return body
 
 
 def file_in(source: Path | str, name: str, *, revision: str | None = None) -> Path | None:

@@ -6,7 +6,6 @@ Shape legend: B sequences, T packed tokens, D width, I intents, S slot tags, C d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -75,14 +74,6 @@ class NLU(nn.Module):
         logits = Logits(self.heads["intent"](h_BD), self.heads["slots"](h_TD))
         return logits._replace(domains_BC=self.heads["domain"](h_BD)) if self.domains else logits
 
-    def encoder_parameters(self) -> Iterator[nn.Parameter]:
-        """The weights that a frozen encoder keeps."""
-        return self.encoder.parameters()
-
-    def head_parameters(self) -> Iterator[nn.Parameter]:
-        """The weights that are always trained."""
-        return self.heads.parameters()
-
 
 class Classifier(nn.Module):
     """Scores of every class for each sequence. Arguments are those of `NLU`; classes: how many."""
@@ -98,15 +89,16 @@ class Classifier(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.classes, self.pooling = encoder, classes, pooling
-        self.head = _head(encoder.config.hidden, width, classes, dropout)
-        initialise(self.head, generator=generator, by_fan_in=True)
+        self.encoder, self.classes = encoder, classes
+        self.width, self.dropout, self.pooling = width, dropout, pooling
+        self.label = _head(encoder.config.hidden, width, classes, dropout)
+        initialise(self.label, generator=generator, by_fan_in=True)
 
     def forward(self, ids_T: Tensor, layout: Layout) -> Tensor:
         """Logits (B, C) of the sequences of the tokens `ids_T` (int64)."""
         h_TD = self.encoder(ids_T, layout)
         h_BD = layout.mean(h_TD) if self.pooling == "mean" else layout.first(h_TD)
-        logits_BC: Tensor = self.head(h_BD)
+        logits_BC: Tensor = self.label(h_BD)
         return logits_BC
 
 

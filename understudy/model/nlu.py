@@ -23,19 +23,9 @@ from understudy import artifact
 from understudy.config import Config
 from understudy.errors import ArtifactError, DataError
 from understudy.interpretation import Interpretation
-from understudy.model.encoder import Encoder, Layout
-from understudy.model.folder import (  # fmt: skip
-    WEIGHTS,
-    check_tokenizer,
-    copy_tokenizer,
-    is_foreign,
-    load_named,
-    read_config,
-    read_weights,
-    save_named,
-    write_config,
-)
-from understudy.model.foreign import Body, ForeignEncoder, blank_body
+from understudy.model.encoder import Layout
+from understudy.model.folder import WEIGHTS, load_named, read_weights, save_named
+from understudy.model.foreign import read_body, write_body
 from understudy.model.heads import NLU, Pooling
 from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import Encoded, encode, token_batches
@@ -91,14 +81,9 @@ def save_nlu(
         raise ValueError(f"{intents} intents and {tags} tags, but labels for {len(labels.intents)} and {len(labels.tags)}")
     if model.domains not in (0, len(labels.domain_names)):
         raise ValueError(f"{model.domains} domains, but labels for {len(labels.domain_names)}")
-    config = model.encoder.config
-    specials = copy_tokenizer(tokenizer_dir, folder, vocab_size=config.vocab_size)
-    if isinstance(model.encoder, ForeignEncoder):
-        model.encoder.write_config(folder)
-    else:
-        write_config(config, folder, architecture="RobertaPreLayerNormModel", specials=specials)
+    write_body(model.encoder, folder, tokenizer_dir)
     settings = NLUSettings(
-        max_length=min(max_length, config.max_length),
+        max_length=min(max_length, model.encoder.config.max_length),
         spoken=spoken,
         lower=lower,
         width=model.width,
@@ -119,22 +104,13 @@ def load_nlu(folder: Path | str) -> tuple[NLU, Labels]:
     """
     folder = Path(folder)
     settings, labels = read_settings(folder), Labels.load(folder / LABELS)
-    body = _body(folder)
-    check_tokenizer(folder, body.config.vocab_size)
+    body = read_body(folder)
     with torch.device("meta"):
         heads = {"width": settings.width, "dropout": settings.dropout, "pooling": settings.pooling}
         domains = len(labels.domain_names) if settings.domains else 0
         model = NLU(body, len(labels.intents), len(labels.tags), domains=domains, **heads)  # type: ignore[arg-type]
     load_named(model, read_weights(folder), where=folder / WEIGHTS)
     return model.eval(), labels
-
-
-def _body(folder: Path) -> Body:
-    """The encoder without its weights; one of another make stands on the CPU, for it has buffers that no file holds."""
-    if is_foreign(folder):
-        return blank_body(folder)
-    with torch.device("meta"):
-        return Encoder(read_config(folder))
 
 
 def read_settings(folder: Path | str) -> NLUSettings:

@@ -1,4 +1,4 @@
-"""Text in, Interpretation out: an exported model in ONNX Runtime on the processor. No torch.
+"""Text in, Interpretation out: an exported model on the processor, in ONNX Runtime or on our int8 kernel (`vnni`). No torch.
 
     nlu = Runtime.load("artifacts/student")
     nlu("wake me at six")          # Interpretation(intent="alarm_set", slots=(Slot("time", "six", 11, 14, …),), …)
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import onnxruntime as ort
@@ -27,14 +27,28 @@ from understudy.interpretation import Interpretation
 from understudy.runtime.cpu import available_cpus
 from understudy.runtime.decode import Labels, decode
 from understudy.runtime.encode import Encoded, encode, pad, token_batches
+from understudy.runtime.vnni import VnniSession, available
 from understudy.tokenizer import Tokenizer
 
-__all__ = ["DOMAINS", "INPUTS", "OUTPUTS", "Runtime", "RuntimeSettings", "Scored", "run_session", "start_session"]
+__all__ = [
+    "DOMAINS",
+    "INPUTS",
+    "OUTPUTS",
+    "Engine",
+    "Runtime",
+    "RuntimeSettings",
+    "Scored",
+    "Session",
+    "run_session",
+    "start_session",
+]
 
 INPUTS = ("input_ids", "attention_mask")
 OUTPUTS = ("intent_logits", "slot_logits")
 DOMAINS = "domain_logits"  # a third output, where the model has the head
 TOKENS_PER_BATCH = 2048
+Engine = Literal["onnxruntime", "vnni"]
+Session: TypeAlias = "ort.InferenceSession | VnniSession"
 
 
 class RuntimeSettings(Config):
@@ -42,7 +56,7 @@ class RuntimeSettings(Config):
 
     precision: of the weights. max_length: tokens the model accepts, <s> and </s> included. spoken: typed text is converted
     to its spoken form first, where the caller names the language. lower: words are lower-cased for the model. threshold:
-    confidence of the intent under which an utterance is called out of domain.
+    confidence of the intent under which an utterance is called out of domain. engines: those whose answers passed the export's gates.
     """
 
     precision: str
@@ -50,6 +64,7 @@ class RuntimeSettings(Config):
     spoken: bool = False
     lower: bool = False
     threshold: float = Field(default=0.0, ge=0, le=1)
+    engines: tuple[Engine, ...] = ("onnxruntime",)
 
 
 class Scored(NamedTuple):
@@ -66,7 +81,7 @@ class Runtime:
     def __init__(
         self,
         path: Path,
-        session: ort.InferenceSession,
+        session: Session,
         tokenizer: Tokenizer,
         labels: Labels,
         settings: RuntimeSettings,
@@ -83,15 +98,17 @@ class Runtime:
         )
 
     @classmethod
-    def load(cls, path: Path | str, *, threads: int | None = 1) -> Runtime:
+    def load(cls, path: Path | str, *, threads: int | None = 1, engine: Engine | None = None) -> Runtime:
         """The runtime artifact at `path`, every file checked against its hash.
 
         Args:
             path: directory that `export` made.
             threads: threads one call may use, at most what the process has; 1 answers single utterances soonest. None: all
                 processors that the process may use.
+            engine: what runs the graph. None: "vnni" where one thread is asked for, the model was exported for it and this machine
+                has it, or else "onnxruntime".
 
-        Raises ArtifactError where it is not a runtime, is damaged, or its parts do not belong together.
+        Raises ArtifactError where it is not a runtime, is damaged, its parts do not belong together, or it cannot run on `engine`.
         """
         path = Path(path)
         manifest = artifact.peek(path)
@@ -107,9 +124,19 @@ class Runtime:
         settings = _read_settings(path / "runtime.json")
         labels = Labels.load(path / "labels.json")
         tokenizer = Tokenizer.load(path)
-        session = start_session(path / "model.onnx", threads=threads)
-        _check_graph(path / "model.onnx", session, labels)
+        engine = engine or ("vnni" if threads == 1 and "vnni" in settings.engines and available() else "onnxruntime")
+        if engine not in settings.engines:
+            got, wanted = repr(engine), f"one of {', '.join(settings.engines)}, whose answers passed the gates"
+            raise ArtifactError("this model was not exported for that engine", where=path, got=got, wanted=wanted)
+        model = path / "model.onnx"
+        session = VnniSession(model) if engine == "vnni" else start_session(model, threads=threads)
+        _check_graph(model, session, labels)
         return cls(path, session, tokenizer, labels, settings, hash=opened.hash)
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the graph."""
+        return "vnni" if isinstance(self.session, VnniSession) else "onnxruntime"
 
     def __call__(self, text: str, lang: str | None = None) -> Interpretation:
         """What `text` means. Slots are spans of `text` as given.
@@ -214,8 +241,10 @@ def start_session(model: Path | str | bytes, *, threads: int | None = 1) -> ort.
         raise ArtifactError("ONNX Runtime cannot read this model", where=where, got=str(error).splitlines()[0][:300]) from None
 
 
-def run_session(session: ort.InferenceSession, ids_BL: NDArray[np.int64], mask_BL: NDArray[np.int64]) -> Scored:
+def run_session(session: Session, ids_BL: NDArray[np.int64], mask_BL: NDArray[np.int64]) -> Scored:
     """Logits of padded token ids and their mask, both [B, L]."""
+    if isinstance(session, VnniSession):
+        return Scored(*session.run(ids_BL, mask_BL))
     ids, mask = INPUTS
     return Scored(*session.run(None, {ids: ids_BL, mask: mask_BL}))
 
@@ -227,8 +256,19 @@ def _read_settings(path: Path) -> RuntimeSettings:
         raise ArtifactError("the runtime's settings cannot be read", where=path, got=" ".join(str(error).split())[:300]) from None
 
 
-def _check_graph(path: Path, session: ort.InferenceSession, labels: Labels) -> None:
+def _check_graph(path: Path, session: Session, labels: Labels) -> None:
     """Inputs, outputs and their widths must be the ones this package exports, for these labels."""
+    widths = session.widths if isinstance(session, VnniSession) else _widths(path, session)
+    named = [len(labels.intents), len(labels.tags), len(labels.domain_names)][: len(widths)]
+    if widths != named:
+        got = " and ".join(f"{n} {what}" for n, what in zip(widths, ("intents", "tags", "domains"), strict=False))
+        wanted = f"{' and '.join(map(str, named))}, as in labels.json"
+        got = f"{got} in the graph"
+        raise ArtifactError("the graph and its labels do not belong together", where=path, got=got, wanted=wanted)
+
+
+def _widths(path: Path, session: ort.InferenceSession) -> list[int]:
+    """Of the outputs of a graph of ours."""
     inputs = {i.name: i.type for i in session.get_inputs()}
     outputs: dict[str, Any] = {o.name: o.shape[-1] for o in session.get_outputs()}
     # In this order too: `run_session` takes them as they come.
@@ -236,10 +276,4 @@ def _check_graph(path: Path, session: ort.InferenceSession, labels: Labels) -> N
         got = json.dumps({"inputs": inputs, "outputs": list(outputs)})
         wanted = f"int64 inputs {' and '.join(INPUTS)}, outputs {' and '.join(OUTPUTS)}, and perhaps {DOMAINS}"
         raise ArtifactError("this graph is not one of ours", where=path, got=got, wanted=wanted)
-    widths = list(outputs.values())
-    named = [len(labels.intents), len(labels.tags), len(labels.domain_names)][: len(widths)]
-    if widths != named:
-        got = " and ".join(f"{n} {what}" for n, what in zip(widths, ("intents", "tags", "domains"), strict=False))
-        wanted = f"{' and '.join(map(str, named))}, as in labels.json"
-        got = f"{got} in the graph"
-        raise ArtifactError("the graph and its labels do not belong together", where=path, got=got, wanted=wanted)
+    return list(outputs.values())

@@ -20,12 +20,13 @@ from pathlib import Path
 import uvicorn
 from pydantic import Field
 
-from understudy.config import override, parse
+from understudy.config import parse
 from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
 from understudy.serving.app import AppConfig, create_app
 from understudy.serving.connection import Connection
 from understudy.serving.trial import Trial
+from understudy.toml import override
 
 __all__ = ["TOKEN", "ServeConfig", "load_models", "serve", "settings"]
 

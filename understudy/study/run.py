@@ -9,6 +9,7 @@ from typing import Any
 
 from understudy import recipe as recipes
 from understudy.config import refs
+from understudy.jobs.run import run_jobs
 from understudy.recipe import Planned, Recipe
 from understudy.study.parts import FOLDER, Parts, read_parts
 from understudy.study.tables import Table, markdown, write
@@ -81,12 +82,14 @@ def folder(recipe: Recipe, study: str) -> Path:
     return recipe.artifacts / FOLDER / study
 
 
-def run(derived: Derived, *, on_start: Callable[[Planned], None] = lambda planned: None) -> str | None:
+def run(derived: Derived, *, jobs: int = 1, on_start: Callable[[Planned], None] = lambda planned: None) -> str | None:
     """Make what is not up to date, write `table.md` and `table.json`, and return the page; None on ranks that do not lead.
+
+    jobs: stages at a time; see `run_jobs`.
 
     A run that is cut off goes on where it was, like that of any recipe.
     """
-    done = recipes.run(derived.recipe, only=derived.names, on_start=on_start)
+    done = run_jobs(derived.recipe, jobs, only=derived.names, on_start=on_start)
     if not done:
         return None
     study = derived.study

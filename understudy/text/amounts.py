@@ -17,7 +17,8 @@ SCRIPTS = r"\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0b80-\u0bff\u0c00-\u0c7f"
 # No word goes on here, none goes on to here. Kanji and kana are words of their own and never go on.
 NOT_INSIDE = rf"(?![^\W{UNSPACED}]|[{SCRIPTS}])"
 NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
-_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<![)\]/%°{SCRIPTS}])-)?"
+_SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<!\d\.)(?<![)\]/%°{SCRIPTS}])-)?"
+_FOREIGN = re.compile(r"\d{1,9}\.\d{1,2}")
 _PLAIN = re.compile(rf"[\w {SCRIPTS}]+")
 _ARABIC_GROUP = "\u066c"  # Arabic thousands sign: it groups in any language.
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
@@ -49,7 +50,7 @@ def _group(pattern: str, optional: bool) -> str:
 
 
 class Amounts:
-    """The numbers of one language. `pattern` (without groups) matches what `parse` understands."""
+    """The numbers of one language. `pattern` (without groups) matches what `parse` understands, `measured` before a unit or price."""
 
     def __init__(self, locale: Locale) -> None:
         self.locale = locale
@@ -58,6 +59,12 @@ class Amounts:
         scales = either(locale.scales) or "(?!)"
         number = rf"(?:{whole}(?:{point}\d++)?|(?<![\w.{SCRIPTS}]){point}\d++)"
         self.pattern = rf"{_SIGN}(?:(?<![\d/])(?:\d+ )?{whole} ?/ ?{whole}(?![\d/])|\d* ?[{FRACTIONS}]|{number}(?: ?(?:{scales}){NOT_INSIDE})?)"
+        # Before a unit or a price "1.5" is a decimal in every language.
+        self.measured = (
+            self.pattern if "." in locale.decimal else rf"{_SIGN}(?<![\d.,]){_FOREIGN.pattern}(?!\d|[.,]\d)|{self.pattern}"
+        )
+        # What `american` understands: where no comma can be a decimal sign.
+        self.grouped = r"[1-9]\d{0,2}(?:(?:,\d{3}){2,}(?:\.\d\d)?|,\d{3}\.\d\d)(?!\d|[.,]\d)"
         self._whole = re.compile(whole)
         self.least = re.compile(rf"{number}|\d+")
         self._amount = re.compile(
@@ -69,7 +76,8 @@ class Amounts:
         """The Amount that `written` stands for; None where it is none."""
         m = self._amount.fullmatch(written)
         if m is None:
-            return None
+            foreign = "." not in self.locale.decimal and _FOREIGN.fullmatch(written.removeprefix("-"))
+            return self.parse(written.replace(".", self.locale.decimal[0])) if foreign else None
         negative = m["sign"] is not None
         if m["d"] is not None:
             return Amount(m["mixed"] or "", fraction=(self.integer(m["n"]), self.integer(m["d"])), negative=negative)
@@ -77,6 +85,11 @@ class Amounts:
             n, d = _VULGAR[m["vulgar"]]
             return Amount(m["part"], fraction=(int(n), int(d)), negative=negative)
         return Amount((m["whole"] or "").translate(self._clean), m["decimals"], None, m["scale"], negative)
+
+    def american(self, written: str) -> Amount:
+        """The Amount that dollars and pounds are written with anywhere: "$1,000.50"."""
+        whole, _, decimals = written.replace(",", "").partition(".")
+        return Amount(whole, decimals or None)
 
     def groups(self, written: str) -> bool:
         """Whether it is one whole number in groups of digits."""

@@ -25,7 +25,19 @@ def _marks() -> str:
 
 def _same() -> dict[int, str]:
     """Characters read as others: decimal digits of all scripts, full-width forms, kinds of dashes, spaces and apostrophes."""
-    table = {0x2212: "-", 0x2010: "-", 0x2011: "-", 0x2019: "'", 0x66B: ".", 0x66A: "%", 0x301C: "~", 0x2044: "/"}
+    table = {
+        0x2212: "-",
+        0x2010: "-",
+        0x2011: "-",
+        0x2012: "-",
+        0x2018: "'",
+        0x2019: "'",
+        0xB4: "'",
+        0x66B: ".",
+        0x66A: "%",
+        0x301C: "~",
+        0x2044: "/",
+    }
     table |= {0xFFE0: "¢", 0xFFE1: "£", 0xFFE5: "¥"}
     table |= dict.fromkeys((0xA0, 0x2007, 0x2009, 0x202F, 0x3000), " ")
     table |= {c: chr(c - 0xFEE0).lower() for c in range(0xFF01, 0xFF5F)}

@@ -9,7 +9,7 @@ from re import Match
 from understudy.text.amounts import NOT_AFTER, NOT_INSIDE, Amounts, alternatives, either
 from understudy.text.characters import FRACTIONS, MARKS
 from understudy.text.locales import Amount, Locale, Rule, numbers
-from understudy.text.locales.cldr import CODES, UNITS
+from understudy.text.locales.cldr import CODE_WORDS, CODES, UNITS
 from understudy.text.words import UNSPACED
 
 __all__ = ["ADDRESS_SIGN", "NO_LETTER", "NO_LETTER_BEFORE", "Classes", "abbreviation_pattern"]
@@ -34,8 +34,9 @@ _ADDRESS_PART = re.compile(rf"\d+|[{FRACTIONS}]|(?:[^\W\d_{FRACTIONS}{UNSPACED}]
 _TELEPHONE = (
     r"\+\d{1,3}[ -](?:\(\d+\)[ -]?)?\d+(?:[ -]\d+)*|\(\d{2,5}\)[ -]?\d+(?:[ -]\d+)*|(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])"
     r"|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?!\d)|(?<![\d-])\d{3}-\d\d-\d{4}(?!\d)|(?<![\d-])0\d{1,4}[-/ ]\d{5,8}(?!\d)"
+    r"|(?<![\d.,-])0\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d-]|[.,]\d)"
 )
-_SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try"}
+_SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try", "us$": "usd"}
 # Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M (and 4K, without a space); the litre alone is written both ways.
 _NO_SYMBOLS = frozenset("GMTSHD")
 _NO_INITIAL_BEFORE = "".join(rf"(?<!(?<![^\W_])(?<!['\-])[a-zà-öø-ÿ]\.{space})" for space in ("", " "))
@@ -86,14 +87,15 @@ class Classes:
         ]  # fmt: skip
 
     def _quantities(self) -> list[Rule]:
-        lo, amount = self.locale, rf"(?P<amount>{self.amounts.pattern})"
+        lo, amount = self.locale, rf"(?P<amount>{self.amounts.measured})"
+        american = rf"(?:(?<=[$£])|(?<=[$£] ))(?P<american>{self.amounts.grouped})|" if lo.decimal == "," else ""
         signs = either(s for s in self._currencies if not s[0].isalpha())
         codes = either([s for s in self._currencies if s[0].isalpha()] + sorted(CODES - lo.no_codes))
         scale = rf"(?: ?(?P<scale>{either(lo.money_scales)}){NOT_INSIDE})?" if lo.money_scales else ""
         per_units = either({u.lower() for u in UNITS} | set(lo.local_units))
         phone = "|".join(p for p in (_TELEPHONE, lo.telephone_pattern) if p)
         return [
-            Rule("money", rf"(?P<minus>(?<![\w])-)?(?P<before>{signs}|{NOT_AFTER}(?:{codes})(?=[\d ])) ?{amount}{scale}", self._read_money, "any"),
+            Rule("money", rf"(?P<minus>(?<![\w])-)?(?P<before>{signs}|{NOT_AFTER}(?:{codes})(?=[\d ])) ?(?:{american}{amount}){scale}", self._read_money, "any"),
             Rule("price", rf"{amount} ?(?P<after>(?:{signs})(?!\d)|(?:{codes}){NOT_INSIDE})", self._read_money),
             Rule("percent", rf"{amount} ?%|%(?P<after>{self.amounts.pattern})", self._read_percent),
             Rule("ordinal", lo.ordinal_pattern, self._read_ordinal),
@@ -116,6 +118,7 @@ class Classes:
             Rule("abbreviation", abbreviation_pattern(lo), self._read_abbreviation, "any"),
             Rule("roman", roman if lo.roman_after else "", _read_roman, "letter"),
             Rule("word", rf"{NO_LETTER_BEFORE}(?:{either(lo.words)}){NO_LETTER}" if lo.words else "", lambda m, text, locale: locale.words[m.group()], "letter"),
+            Rule("by", r"(?:(?<=\d)|(?<=\d ))x(?= ?\d)", lambda m, text, locale: locale.by or locale.symbols["×"], "letter"),
             Rule("symbol", either(lo.symbols), lambda m, text, locale: locale.symbols[m.group()]),
         ]  # fmt: skip
 
@@ -150,10 +153,12 @@ class Classes:
         return None if a is None else locale.percentage(a)
 
     def _read_money(self, m: Match[str], text: str, locale: Locale) -> str | None:
-        a, groups = self.amounts.parse(m["amount"]), m.groupdict()
-        if a is None:
+        groups = m.groupdict()
+        a = self.amounts.american(groups["american"]) if groups.get("american") else self.amounts.parse(m["amount"])
+        side = "before" if groups.get("before") else "after"
+        written = m[side]
+        if a is None or (written in CODE_WORDS and not text[m.start(side) : m.end(side)].isupper()):
             return None
-        written = groups.get("before") or m["after"]
         scale = locale.money_scales[m["scale"]] if groups.get("scale") else a.scale
         a = Amount(a.whole, a.decimals, a.fraction, scale, a.negative or bool(groups.get("minus")))
         return locale.money(a, self._currencies.get(written, written))

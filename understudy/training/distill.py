@@ -30,7 +30,7 @@ from understudy.training.milestones import Milestones, at_checkpoint
 from understudy.training.objectives import Distillation
 from understudy.training.optim import OptimConfig, build
 from understudy.training.outcome import Outcome
-from understudy.training.parallel import Fill, in_parts, whole_state
+from understudy.training.parallel import Fill, in_parts
 from understudy.training.ranks import ranks
 from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import Watch
@@ -109,7 +109,7 @@ def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
         )
         turns.append({"teacher": str(turn.use), **summary(outcome, student, machine)})
         if ranks().world > 1:  # a sharded student cannot be sharded again, so the next turn begins with a whole one
-            student = rebuilt(student.config, whole_state(student, everywhere=True))
+            student = rebuilt(student, config)
         logs["log.jsonl" if len(config.teachers) == 1 else f"log-{number}.jsonl"] = scratch / "log.jsonl"
     draft.metrics.update({key: value for key, value in turns[-1].items() if key != "teacher"})
     draft.metrics["turns"] = turns

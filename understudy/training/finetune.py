@@ -182,7 +182,7 @@ def _encoder(config: FinetuneConfig, source: Artifact, seed: int) -> Body:
         _check_plain(config)
         encoder = load_foreign(source.path).encoder
     elif config.encoder is not None:
-        encoder = load_encoder(source.path).encoder
+        encoder = load_encoder(source.path).encoder.float()  # a hub's folder may hold half precision, which does not learn
     else:
         assert config.model is not None
         size = Tokenizer.load(source.path).size

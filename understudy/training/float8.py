@@ -43,7 +43,7 @@ def use_float8(stacks: Sequence[nn.ModuleList], precision: Number, device: torch
     try:
         ao = importlib.import_module("torchao.float8")  # an extra
     except ImportError as error:
-        install = "pip install 'understudy[float8]'"
+        install = "In a clone of understudy: pip install '.[float8]'"
         raise RecipeError("torchao cannot be used", where="float8", got=error, wanted="the package", hint=install) from None
     # Gradients of weights are sums over tokens, whose number need not be a multiple of 16: padded by zeros.
     config = ao.Float8LinearConfig(emulate=emulate, pad_inner_dim=True)

@@ -44,7 +44,7 @@ def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list
         return list(gold)
     kept: list[int] = []
     for locale, indices in _by_locale(gold):
-        drawn = Permutation(len(indices), key=f"labels/{seed}/{locale}")[: math.ceil(share * len(indices))]
+        drawn = Permutation(len(indices), key=f"labels/{seed}/{locale}")[: math.ceil(_times(share, indices))]
         kept += [indices[int(i)] for i in drawn]
     return [gold[i] for i in sorted(kept)]
 
@@ -53,9 +53,14 @@ def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tupl
     """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down."""
     aside: set[int] = set()
     for locale, indices in _by_locale(gold):
-        drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(share * len(indices))]
+        drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(_times(share, indices))]
         aside |= {indices[int(i)] for i in drawn}
     return [g for i, g in enumerate(gold) if i not in aside], [gold[i] for i in sorted(aside)]
+
+
+def _times(share: float, indices: Sequence[int]) -> float:
+    """That share of a number of things: 0.07 of 100 are 7, not the 7.000000000000001 that would be rounded up to 8."""
+    return round(share * len(indices), 9)
 
 
 def _by_locale(gold: Sequence[Interpretation]) -> list[tuple[str, list[int]]]:

@@ -174,10 +174,10 @@ def train(
                 milestones.keep(outcome)
             outcome.done, stop = last, asked()
             if last or stop or outcome.steps % save_every == 0:
+                best.wait()  # a checkpoint that tells of the best weights is not there before they are
                 _save(outcome, checkpoints, journal, objective, optimizer, machine)
             if last or stop:
                 checkpoints.wait()
-                best.wait()
             if stop and not last:
                 _leave(label, outcome)
     if maximise is not None and (found := best.newest()) is not None:

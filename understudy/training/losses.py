@@ -25,9 +25,7 @@ __all__ = [
     "Part",
     "at_once",
     "label_cross_entropy",
-    "masked_cross_entropy",
     "mixed_cross_entropy",
-    "soft_cross_entropy",
     "soft_label_cross_entropy",
 ]
 
@@ -66,43 +64,6 @@ class Mixed:
     soft_M: Tensor
 
 
-def masked_cross_entropy(
-    features_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, targets_M: Tensor, *, chunk: int | None = None
-) -> tuple[Tensor, int]:
-    """Cross-entropy in nats of the vocabulary softmax, summed over the masked positions, and their count (A 2.4).
-
-    Args:
-        features_MD: outputs of the head's transform at the masked positions.
-        weight_VD, bias_V: the decoder, usually tied to the embeddings.
-        targets_M: token ids, int64.
-        chunk: positions at a time; by default as many as fit a cache.
-    """
-    mixed = mixed_cross_entropy(Decoder(features_MD, weight_VD, bias_V), None, targets_M, soft_weight=0.0, chunk=chunk)
-    return mixed.total, targets_M.numel()
-
-
-def soft_cross_entropy(
-    student_features_MD: Tensor,
-    student_weight_VD: Tensor,
-    student_bias_V: Tensor,
-    teacher_features_ME: Tensor,
-    teacher_weight_VE: Tensor,
-    teacher_bias_V: Tensor,
-    *,
-    temperature: float = 1.0,
-    chunk: int | None = None,
-) -> tuple[Tensor, int]:
-    """Cross-entropy of the student against the teacher's distribution, summed over positions, and their count (A 2.6).
-
-    Both distributions are softmaxes of logits over `temperature`. Its least value is the teacher's entropy. No gradient
-    reaches the teacher.
-    """
-    student = Decoder(student_features_MD, student_weight_VD, student_bias_V)
-    teacher = Decoder(teacher_features_ME, teacher_weight_VE, teacher_bias_V)
-    mixed = mixed_cross_entropy(student, teacher, None, hard_weight=0.0, temperature=temperature, chunk=chunk)
-    return mixed.total, student_features_MD.shape[0]
-
-
 def mixed_cross_entropy(
     student: Decoder,
     teacher: Decoder | Kept | None,
@@ -115,8 +76,14 @@ def mixed_cross_entropy(
 ) -> Mixed:
     """Both cross-entropies from one pass over the student's logits, the costliest product of a small student.
 
-    `targets_M` may be missing where only the teacher is learned from, `teacher` where there is none. What was kept
-    of a teacher must be of its logits over `temperature`: it cannot be brought to another one.
+    Hard: in nats, of the vocabulary softmax (A 2.4). Soft: of softmaxes of logits over `temperature`, student's against
+    teacher's (A 2.6); its least value is the teacher's entropy, and no gradient reaches the teacher.
+
+    Args:
+        student, teacher: features at the masked positions and the decoder, usually tied to the embeddings. What was kept of a
+            teacher must be of its logits over `temperature`: it cannot be brought to another one.
+        targets_M: token ids, int64; may be missing where only the teacher is learned from, `teacher` where there is none.
+        chunk: positions at a time; by default as many as fit a cache.
     """
     settings = _Settings(hard_weight, soft_weight, temperature, chunk or at_once(student), torch.is_grad_enabled())
     total, hard_M, soft_M = _Vocabulary.apply(*student, teacher, targets_M, settings)  # type: ignore[no-untyped-call]

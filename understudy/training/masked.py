@@ -16,7 +16,7 @@ from understudy.config import EncoderRef, NounsRef, ShardsRef, StageConfig, Toke
 from understudy.corpus.order import Permutation
 from understudy.corpus.tokenset import Split, TokenSet
 from understudy.errors import ArtifactError, TrainingError
-from understudy.model.encoder import Attention, EncoderConfig, MaskedLM, initialise
+from understudy.model.encoder import Attention, MaskedLM, initialise
 from understudy.model.folder import fill_named, load_encoder, read_config, read_weights, save_encoder
 from understudy.model.presets import Shape, shape
 from understudy.tokenizer import Tokenizer
@@ -206,9 +206,9 @@ def start_model(
 
 
 def open_model(encoder: Artifact, *, parted: bool) -> tuple[MaskedLM, list[Fill]]:
-    """The encoder of an artifact; `parted`, on the meta device with what fills it."""
+    """The encoder of an artifact, in fp32 whatever its file holds; `parted`, on the meta device with what fills it."""
     if not parted:
-        return load_encoder(encoder.path), []
+        return load_encoder(encoder.path).float(), []
     with torch.device("meta"):
         model = MaskedLM(read_config(encoder.path))
     return model, [lambda put: fill_named(model, read_weights(encoder.path), where=encoder.path, put=put)]
@@ -223,11 +223,13 @@ def set_dropout(model: torch.nn.Module, rate: float) -> None:
             part.dropout = rate
 
 
-def rebuilt(config: EncoderConfig, state: Mapping[str, torch.Tensor]) -> MaskedLM:
-    """An encoder on the CPU, of gathered weights."""
+def rebuilt(sharded: MaskedLM, config: MaskedConfig) -> MaskedLM:
+    """An encoder of which ranks hold parts, whole on the CPU again, as `start_model` leaves one. All ranks must ask."""
     with torch.device("meta"):
-        model = MaskedLM(config)
-    model.load_state_dict(state, assign=True)
+        model = MaskedLM(sharded.config)
+    model.load_state_dict(whole_state(sharded, everywhere=True), assign=True)
+    if config.dropout is not None:
+        set_dropout(model, config.dropout)
     return model.requires_grad_()
 
 

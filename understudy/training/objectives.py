@@ -165,7 +165,8 @@ class Distillation(Objective):
         if self.teacher is None:
             assert isinstance(batch, TaughtBatch), "without a teacher the batch brings what it said"
             return Kept(batch.kept_MK, batch.mass_MK), []
-        h_TE, layers_LTE = self.teacher.encoder(batch.ids_T, batch.layout, hidden=True)
+        found = self.teacher.encoder(batch.ids_T, batch.layout, hidden=deep)
+        h_TE, layers_LTE = found if deep else (found, [])
         return _decoder(self.teacher, h_TE, batch), [layers_LTE[layer] for layer in self.layer_map] if deep else []
 
     def blocks(self) -> Iterator[nn.ModuleList]:

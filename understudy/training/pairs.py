@@ -6,7 +6,7 @@ Shapes: B sequences, T packed tokens, C classes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -25,10 +25,10 @@ from understudy.training.batches import Batch, one_epoch
 from understudy.training.losses import Part, label_cross_entropy
 from understudy.training.masking import Ints
 from understudy.training.objectives import Objective
-from understudy.training.ranks import ranks, total
-from understudy.training.tally import Autocast
+from understudy.training.ranks import total
+from understudy.training.tally import Autocast, share_of
 
-__all__ = ["MARKS", "PairBatch", "PairSequences", "Relation", "confusion", "number", "prepared", "shares"]
+__all__ = ["MARKS", "PairBatch", "PairSequences", "Relation", "number", "prepared", "shares", "told"]
 
 MARKS = 4  # <s> premise </s> </s> hypothesis </s>
 CHUNK = 10_000  # pairs that are cut into tokens together
@@ -38,17 +38,18 @@ Ids = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairBatch(Batch):
-    """For telling how two sentences relate. labels_B."""
+    """For telling how two sentences relate. labels_B; rows_B: which of the sequences' pairs each is."""
 
     labels_B: Tensor
+    rows_B: Tensor
 
 
 class PairSequences:
-    """Makes batches of the pairs at given indices. lengths: tokens of every pair, control symbols included."""
+    """Makes batches of the pairs at given indices. lengths: tokens of every pair, control symbols included. labels: of every pair."""
 
     def __init__(self, sequences: Sequence[Ids], labels: Sequence[int]) -> None:
         self.lengths: Ints = np.array([len(s) for s in sequences], np.int64)
-        self._labels = np.array(labels, np.int64)
+        self.labels: Ints = np.array(labels, np.int64)
         self._tokens = np.concatenate(sequences) if len(sequences) else np.empty(0, ID)
         self._starts = np.cumsum(self.lengths) - self.lengths
 
@@ -64,7 +65,8 @@ class PairSequences:
             layout=Layout.packed(torch.from_numpy(lengths)),
             languages_B=torch.zeros(len(indices), dtype=torch.int64),
             pairs=int((lengths**2).sum()),
-            labels_B=torch.from_numpy(self._labels[indices]),
+            labels_B=torch.from_numpy(self.labels[indices]),
+            rows_B=torch.from_numpy(indices),
         )
 
 
@@ -137,21 +139,16 @@ def prepared(sequences: PairSequences, device: torch.device) -> list[PairBatch]:
 
 
 @torch.no_grad()
-def confusion(objective: Relation, batches: Sequence[PairBatch], *, autocast: Autocast) -> Ints:
-    """How often a pair of each label (rows) is given each label (columns): int64 [C, C], over all ranks.
-
-    Each rank takes every so-manieth batch, and as many as any other: a sharded model is gathered by all of them together.
-    """
-    training, here, classes = objective.training, ranks(), objective.classifier.classes
+def told(objective: Relation, batches: Sequence[PairBatch], *, autocast: Autocast) -> npt.NDArray[np.float64]:
+    """Logits [N, C] of all pairs that the batches hold between them, in the order of their sequences. All ranks must ask; all get
+    the same."""
+    training = objective.training
     objective.eval()
-    share = [*batches[here.rank :: here.world]]
-    share += [replace(batches[0], idle=True)] * (-(-len(batches) // here.world) - len(share))
-    counted = np.zeros(classes * classes)
-    for batch in share:
+    found_NC = np.zeros((sum(len(batch.rows_B) for batch in batches), objective.classifier.classes))
+    for batch in share_of(batches):
         with autocast():
             logits_BC = objective.scores(batch)
         if not batch.idle:
-            cell_B = batch.labels_B * classes + logits_BC.argmax(-1)
-            counted += torch.bincount(cell_B, minlength=classes * classes).cpu().numpy()
+            found_NC[batch.rows_B.cpu().numpy()] = logits_BC.double().cpu().numpy()
     objective.train(training)
-    return np.rint(total(counted.tolist())).astype(np.int64).reshape(classes, classes)
+    return np.array(total(found_NC.ravel().tolist())).reshape(found_NC.shape)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, Literal, cast
 
 import torch
@@ -83,7 +84,9 @@ def checkpoint_blocks(blocks: nn.ModuleList, mode: Literal["none", "selective", 
     contexts = functools.partial(create_selective_checkpoint_contexts, _keep) if mode == "selective" else None
     options: dict[str, Any] = {"use_reentrant": False, **({"context_fn": contexts} if contexts else {})}
     for block in blocks:
-        block.forward = functools.partial(_checkpointed, block.forward, options)
+        # Its own, not what an earlier turn of a distillation laid over it: that would do the forward pass again for each turn.
+        own = MethodType(type(block).forward, block)
+        block.forward = functools.partial(_checkpointed, own, options)
 
 
 def _checkpointed(forward: Callable[..., Tensor], options: dict[str, Any], *args: Any) -> Tensor:

@@ -32,7 +32,7 @@ def installed(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
     for tool in tools:
         found = util.find_spec(tool)
         if found is None or found.origin is None:  # a folder of that name, such as wandb makes, passes for a package
-            raise ValueError(f"{tool} is not installed. Run pip install 'understudy[{tool}]', or leave it out")
+            raise ValueError(f"{tool} is not installed. In a clone of understudy: pip install '.[{tool}]', or leave it out")
     return tools
 
 

@@ -77,5 +77,5 @@ def _state(m: Match[str], text: str, locale: Locale) -> str | None:
 
 def _saint(m: Match[str], text: str, locale: Locale) -> str | None:
     """ "St. Louis"; after a name in capitals it ends a street."""
-    before = text[: m.start()].rstrip(" ")[-16:].rpartition(" ")[2]
+    before = text[max(0, m.start() - 32) : m.start()].rstrip(" ")[-16:].rpartition(" ")[2]
     return "saint" if text[m.start()].isupper() and text[m.end()].isupper() and not before[:1].isupper() else None

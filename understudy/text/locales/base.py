@@ -6,6 +6,7 @@ the formatter lower-cases them and removes punctuation, so that a table may quot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
@@ -14,6 +15,14 @@ from understudy.text.locales import cldr, numbers
 from understudy.text.locales.parts import Amount, Money, Rule
 
 __all__ = ["Amount", "Locale", "Money", "Rule"]
+
+
+_BY = re.compile(r"\dx$")
+# Symbols that may stand behind a time or a date as well, or are words.
+_NO_MEASURES = frozenset({"h", "hr", "hrs", "a", "v", "n", "w", "j", "k", "d", "q", "s", "t"})
+_THOUSANDS = ("mil", "mille", "mila")  # "Mil euros", but "un millón de euros".
+_COMMON_UNITS = ("length-meter", "length-kilometer", "length-centimeter", "mass-kilogram", "mass-gram", "volume-liter", "duration-day",
+                 "duration-hour", "duration-year")  # fmt: skip
 
 
 class Locale:
@@ -58,7 +67,7 @@ class Locale:
     unit_genders: ClassVar[Mapping[str, str]] = {}
     local_units: ClassVar[Mapping[str, str]] = {}  # The language's own unit symbols -> CLDR unit.
     no_units: ClassVar[frozenset[str]] = frozenset({"in", "d", "st"})
-    no_codes: ClassVar[frozenset[str]] = frozenset()
+    no_codes: ClassVar[frozenset[str]] = frozenset({"all", "top"})  # "All 8", "TOP 10", "dall'8 all'11"
     time_suffixes: ClassVar[str] = r"a\. ?m\.?|p\. ?m\.?|am|pm"
     hour_letter: ClassVar[bool] = False
     ordinal_pattern: ClassVar[str] = ""
@@ -67,6 +76,8 @@ class Locale:
     called: ClassVar[str] = ""  # Plain words that a rule of the language reads.
     centuries: ClassVar[frozenset[str]] = frozenset()  # After these a Roman numeral may be in small letters.
     articles: ClassVar[tuple[str, ...]] = ()  # After these the degree sign is that of an ordinal.
+    said_so: ClassVar[frozenset[tuple[int, int]]] = frozenset()  # No fractions: round the clock is (24, 7).
+    by: ClassVar[str] = ""  # The x between two numbers, where it is said in another way than the sign of times.
     years_bare: ClassVar[range] = range(0)  # Numbers of four digits that are read as years wherever they stand.
 
     @cached_property
@@ -79,6 +90,15 @@ class Locale:
         """Written forms of months -> 1 to 12, and the spoken names."""
         written, names = cldr.month_names(self.lang)
         return {**written, **self.month_aliases}, names
+
+    @cached_property
+    def measured(self) -> re.Pattern[str]:
+        """What stands behind an amount and behind no date or time: percent, scales, names of money, symbols and names of units."""
+        words = {u.lower() for u in cldr.UNITS} - self.no_units - _NO_MEASURES | set(self.scales)
+        words |= {name for money in self.money_names.values() for name in money[:2] if name}
+        for unit in _COMMON_UNITS:
+            words |= {(self.measure(Amount(n), unit) or "").partition(" ")[2].lower() for n in ("1", "2")} - {""}
+        return re.compile(rf" ?(?:[%°$€£¥]|(?:{'|'.join(map(re.escape, sorted(words)))})(?!\w))")
 
     def extra_rules(self) -> list[Rule]:
         """Classes of this language only, tried before the common ones."""
@@ -122,7 +142,7 @@ class Locale:
 
     def code(self, digits: str, left: str, right: str) -> str | None:
         """Digits of a serial number, `left` and `right` being what they touch of it; None where they are read as a number."""
-        return self.digits(digits) if len(digits) >= 4 and left[-1:].isalpha() else None
+        return self.digits(digits) if len(digits) >= 4 and left[-1:].isalpha() and not _BY.search(left) else None
 
     def bare_range(self, left: str, right: str, before: str, after: str) -> bool:
         """Whether a dash between two numbers without units is a range; `before` and `after` are what stands around."""
@@ -142,6 +162,8 @@ class Locale:
 
     def fraction(self, n: int, d: int) -> str:
         """A fraction without a whole number."""
+        if (n, d) in self.said_so:
+            return f"{self.cardinal(n)} {self.cardinal(d)}"
         name = self.denominator(d, n != 1)
         return f"{self.cardinal(n)} {self.over} {self.cardinal(d)}" if name is None else f"{self.counted(n)} {name}"
 
@@ -177,7 +199,8 @@ class Locale:
             if len(cents) <= 2 and (names.minor_one or not cents):
                 return self._major_minor(a, int(cents.ljust(2, "0")), names)
             a = Amount(a.whole, cents.ljust(2, "0"), negative=a.negative)
-        link = self.scale_link if a.scale or (a.integer or 1) % 1_000_000 == 0 else ""
+        large = (a.integer or 1) % 1_000_000 == 0 if a.scale is None else self.scales[a.scale] not in _THOUSANDS
+        link = self.scale_link if large else ""
         return f"{self.amount(a, names.gender)} {link} {names.one if a.integer == 1 else names.many}"
 
     def _major_minor(self, a: Amount, cents: int, names: Money) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import babel
 
-__all__ = ["CODES", "UNITS", "currency_name", "month_names", "plural", "unit_pattern"]
+__all__ = ["CODES", "CODE_WORDS", "UNITS", "currency_name", "month_names", "plural", "unit_pattern"]
 
 # ISO 4217 codes in use. Kept here rather than taken from Babel so that building a formatter reads no currency data.
 CODES = frozenset(
@@ -25,6 +25,11 @@ CODES = frozenset(
         "zmw", "zwl",
     }
 )  # fmt: skip
+
+# Those that are words of some language are codes in capitals only.
+CODE_WORDS = frozenset(
+    ["ars", "bam", "bob", "cad", "cop", "cup", "ern", "gel", "huf", "lak", "mad", "mop", "mur", "pen", "ron", "sek", "sos", "try"]
+)
 
 # Written symbol -> CLDR unit. Keys with capitals are only read when written so; others in either case.
 UNITS = {

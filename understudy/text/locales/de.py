@@ -7,29 +7,13 @@ from re import Match
 from typing import ClassVar
 
 from understudy.text.locales.base import Amount, Locale, Money, Rule
-from understudy.text.locales.kings import KINGS
+from understudy.text.locales.kings import KINGS, QUEENS
 
 __all__ = ["German"]
 
 
-_WEAK = (
-    "am ",
-    "vom ",
-    "zum ",
-    "dem ",
-    "den ",
-    "des ",
-    "im ",
-    "beim ",
-    "bis ",
-    "ab ",
-    "seit ",
-    "zur ",
-    "einer ",
-    "eines ",
-    "einem ",
-)
-_NOMINATIVE = ("der ", "die ", "das ")
+_ARTICLES, _PREPOSITIONS = "der|die|das", "am|vom|zum|dem|den|des|im|beim|bis|ab|seit|zur|einer|eines|einem"
+_WEAK, _NOMINATIVE = re.compile(rf"\b(?:{_PREPOSITIONS}) $"), re.compile(rf"\b(?:{_ARTICLES}) $")  # "oder" is no article.
 _KINGS = KINGS["de"]
 # What is written together with the number before it, with or without a hyphen.
 _TAILS = (
@@ -40,10 +24,38 @@ _MILLIONTH = re.compile(r"millionen(?=st)")
 _SINGULAR = {"mio": "million", "mio.": "million", "mrd": "milliarde", "mrd.": "milliarde"}
 
 
+# What stands before a day and month without the second full stop: nothing, a sign or one of these.
+_DATED = re.compile(rf"(?:^|[^\w\s] ?|\b(?:und|oder|{_ARTICLES}|{_PREPOSITIONS}|\w+tag|mittwoch) )$")
+_SPAN = re.compile(r"\d+\.? ?[-–/] ?$")  # The first day of two, before the second.
+_NEUTER = "jahrhundert|jh\\.|jhdt\\.|jahrtausend|mal|kapitel|semester|quartal|halbjahr|lebensjahr|stockwerk|obergeschoss|bataillon|regiment"
+
+
+def _before(m: Match[str]) -> str:
+    return m.string[max(0, m.start() - 24) : m.start()]
+
+
 def _short_date(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "2.3." is a day and a month, where it can be one."""
-    day, month = int(m["d"]), int(m["m"])
-    return locale.date(day, month, None, before=m.string[: m.start()]) if 1 <= day <= 31 and 1 <= month <= 12 else None
+    """ "2.3." is a day and a month, where it can be one; "2.3" only where nothing speaks for a version or an amount."""
+    day, month, before = int(m["d"]), int(m["m"]), _before(m)
+    if not m.group().endswith(".") and (not _DATED.search(before) or locale.measured.match(m.string, m.end())):
+        return None
+    return locale.date(day, month, None, before=before) if 1 <= day <= 31 and 1 <= month <= 12 else None
+
+
+def _days(m: Match[str], text: str, locale: Locale) -> str | None:
+    """The first day of "3.-5. Mai"."""
+    return locale.ordinal(int(m["n"]), before=_before(m)) if 0 < int(m["n"]) < 32 else None
+
+
+def _neuter(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "20. Jahrhundert" without an article."""
+    before = _before(m)
+    return locale.ordinal(int(m["n"]), "" if _WEAK.search(before) or _NOMINATIVE.search(before) else "tes", before=before)
+
+
+def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "um 10.30"."""
+    return None if locale.measured.match(m.string, m.end()) else locale.time(int(m["h"]), int(m["m"]), None, "")
 
 
 def _compound(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -62,7 +74,7 @@ def _spaced_date(m: Match[str], text: str, locale: Locale) -> str | None:
     """ "3. 10. 1990"."""
     day, month = int(m["d"]), int(m["m"])
     known = 1 <= day <= 31 and 1 <= month <= 12
-    return locale.date(day, month, int(m["y"]), before=m.string[: m.start()]) if known else None
+    return locale.date(day, month, int(m["y"]), before=_before(m)) if known else None
 
 
 class German(Locale):
@@ -80,6 +92,7 @@ class German(Locale):
     to = "bis"
     per = "pro"
     over = "durch"
+    said_so = frozenset({(24, 7)})
     symbols: ClassVar = {
         "&": "und", "+": "plus", "=": "gleich", "@": "at", "%": "prozent", "°": "grad", "×": "mal", "÷": "geteilt durch",
         "§": "paragraf", "$": "dollar", "€": "euro", "£": "pfund", "¥": "yen", "#": "raute",
@@ -161,7 +174,15 @@ class German(Locale):
         return {"m": "ein", "f": "eine"}[gender] if n == 1 else self.cardinal(n)
 
     def extra_rules(self) -> list[Rule]:
+        months = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
+            Rule("days", rf"(?<![\w.,/-])(?P<n>\d\d?)\.(?= ?[-–/] ?\d\d?\. ?(?:{months}|\d\d?\.))", _days),
+            Rule("neuter", rf"(?<![\w.,])(?P<n>\d+)\.(?= (?:{_NEUTER})(?!\w))", _neuter),
+            Rule(
+                "dottedtime",
+                r"(?:(?<=\bum )|(?<=\bgegen ))(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d%]|[.,]\d| ?uhr)",
+                _dotted_time,
+            ),
             Rule("spaceddate", r"(?<![\w.,])(?P<d>\d\d?)\. (?P<m>\d\d?)\. (?P<y>[12]\d{3})(?![\w.])", _spaced_date),
             Rule("shortdate", r"(?<![\w.,])(?P<d>\d\d?)\.(?P<m>\d\d?)(?:\.(?!\d)|(?![\d.,%]| ?uhr))", _short_date),
             Rule("compound", rf"(?<![\w.,/-])(?P<n>\d+)-?(?P<tail>{_TAILS})(?![^\W\d_])", _compound),
@@ -173,18 +194,18 @@ class German(Locale):
 
     def roman(self, word: str, n: int) -> str:
         """ "Ludwig XIV.": the article is said and the ordinal follows it."""
-        return f"{word} der {self.ordinal(n, 'te')}" if word in _KINGS else super().roman(word, n)
+        return (
+            f"{word} {'die' if word in QUEENS else 'der'} {self.ordinal(n, 'te')}" if word in _KINGS else super().roman(word, n)
+        )
 
     def percentage(self, a: Amount) -> str:
         return super().percentage(a) if a.integer != 1 else f"{'minus ' if a.negative else ''}ein prozent"
 
-    def fraction(self, n: int, d: int) -> str:
-        return f"{self.cardinal(n)} {self.cardinal(d)}" if (n, d) == (24, 7) else super().fraction(n, d)
-
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         """Declined by the written ending or, without one, by the article or preposition before it."""
         if mark in ("", "."):
-            mark = "ten" if before.endswith(_WEAK) else "te" if before.endswith(_NOMINATIVE) else "."
+            before = _SPAN.sub("", before)
+            mark = "ten" if _WEAK.search(before) else "te" if _NOMINATIVE.search(before) else "."
         words = super().ordinal(n, mark)
         return None if words is None else _MILLIONTH.sub("million", words)
 
@@ -205,6 +226,8 @@ class German(Locale):
         return None if words is None or d < 2 else f"{words.removesuffix('e')}el"
 
     def mixed(self, whole: int, n: int, d: int) -> str:
+        if (n, d) == (1, 2):
+            return f"{self.counted(whole)}einhalb"
         return f"{self.counted(whole)} {self.fraction(n, d)}"
 
     def time(self, hour: int, minute: int | None, second: int | None, suffix: str) -> str:

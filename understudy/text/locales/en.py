@@ -19,7 +19,6 @@ _PER = {
     "wk": "week", "d": "day", "day": "day", "hr": "hour", "h": "hour", "mo": "month", "month": "month", "yr": "year", "week": "week",
     "year": "year", "hour": "hour", "min": "minute", "s": "s", "sec": "second",
 }  # fmt: skip
-_SAID_SO = frozenset({(24, 7), (9, 11)})  # Round the clock, and a day in September.
 # A Roman numeral after these is a plain number, after a monarch's or a pope's name an ordinal.
 _PARTS = "chapter|part|volume|book|act|scene|section|article|appendix|phase|stage|type|class|war|bowl|title|episode|level|grade|world war"
 _KINGS = KINGS["en"]
@@ -50,7 +49,10 @@ def _era(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _days(m: Match[str], text: str, locale: Locale) -> str | None:
-    """The first day of "5-7 May"."""
+    """The first day of "5-7 May", and the last one of "May 5-7"."""
+    if m["last"]:
+        first = re.search(r"(?P<month>[a-z]+)\.? \d\d?(?:st|nd|rd|th)? ?[-–] ?$", m.string[max(0, m.start() - 24) : m.start()])
+        return locale.ordinal(int(m["last"])) if first and first["month"] in locale.months[0] and int(m["last"]) < 32 else None
     return f"the {locale.ordinal(int(m['n']))}" if 0 < int(m["n"]) < 32 else None
 
 
@@ -68,6 +70,8 @@ class English(Locale):
     per = "per"
     mixed_link = "and"
     over = "over"
+    said_so = frozenset({(24, 7), (9, 11)})  # Round the clock, and a day in September.
+    by = "by"
     symbols: ClassVar = {
         "&": "and", "+": "plus", "=": "equals", "@": "at", "#": "hash", "%": "percent", "°": "degrees", "×": "times",
         "÷": "divided by", "§": "section", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₩": "won", "₹": "rupee",
@@ -134,7 +138,7 @@ class English(Locale):
         {"all", "top", "mad", "try", "cup", "pen", "gel", "bam", "ron", "sos", "mop", "lak", "cop", "ern", "mur"}
     )
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|o'clock"
-    telephone_pattern = r"(?<![\d-])1-\d{3}-\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])"
+    telephone_pattern = r"(?:(?<=call )|(?<=dial )|(?<=phone ))[2-9]11(?![\w-]|[.,]\d)|(?<![\d-])1-\d{3}-\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])"
     called = r"st(?=\. )"
     roman_after = "|".join([_PARTS, *_KINGS])
     ordinal_pattern = r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?P<mark>st|nd|rd|th)(?!\w)"
@@ -144,28 +148,17 @@ class English(Locale):
         measured = "|".join(
             sorted(map(re.escape, {u for u in UNITS if u.isascii() and u.islower()} - self.no_units), key=len, reverse=True)
         )
+        first = rf"(?<![\w.,/-])(?P<n>\d\d?)(?:st|nd|rd|th)?(?= ?[-–] ?\d\d?(?:st|nd|rd|th)? (?:of )?(?:{months})(?!\w))"
+        last = r"(?:(?<=[\dthnrs][-–])|(?<=[-–] ))(?P<last>[1-9]\d?)(?:st|nd|rd|th)?(?![\w:/-]|[.,]\d)"
         return [
             *addresses.rules(),
-            Rule("by", r"(?:(?<=\d)|(?<=\d ))x(?= ?\d)", lambda m, text, locale: "by", "letter"),
             Rule("capitalscale", r"(?<![\w.,$€£¥])(?P<n>\d+(?:\.\d+)?)(?P<scale>[kmb])(?![\w.'-])", _capital_scale),
-            Rule(
-                "quantity",
-                rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))",
-                lambda m, text, locale: locale.cardinal(int(m.group())),
-            ),
-            Rule(
-                "days",
-                rf"(?<![\w.,/-])(?P<n>\d\d?)(?:st|nd|rd|th)?(?= ?[-–] ?\d\d?(?:st|nd|rd|th)? (?:of )?(?:{months})(?!\w))",
-                _days,
-            ),
+            Rule("quantity", rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))", lambda m, text, locale: locale.cardinal(int(m.group()))),
+            Rule("days", f"{first}|{last}", _days),
             Rule("every", rf"(?<=\d)/(?P<unit>{units})(?!\w)", lambda m, text, locale: f"per {_PER[m['unit']]}"),
             Rule("era", r"(?<![\w.,])(?P<n>\d{1,4}) ?(?P<era>a\.?d|b\.?c(?:\.?e)?|c\.?e)\.?(?!\w)", _era),
-            Rule(
-                "nthpart",
-                r"(?<![\w./])(?P<n>\d+)/(?P<d>\d+)(?:st|nd|rd|th)s?(?!\w)",
-                lambda m, text, locale: locale.fraction(int(m["n"]), int(m["d"])),
-            ),
-        ]
+            Rule("nthpart", r"(?<![\w./])(?P<n>\d+)/(?P<d>\d+)(?:st|nd|rd|th)s?(?!\w)", lambda m, text, locale: locale.fraction(int(m["n"]), int(m["d"]))),
+        ]  # fmt: skip
 
     def code(self, digits: str, left: str, right: str) -> str | None:
         """Digits next to letters are read one by one from three on; others of a serial number from six on, without "and"."""
@@ -258,7 +251,7 @@ class English(Locale):
         return None if words is None or d < 2 else f"{words}s" if many else words
 
     def fraction(self, n: int, d: int) -> str:
-        if n == d > 1 or (n, d) in _SAID_SO:
+        if n == d > 1 or (n, d) in self.said_so:
             return f"{self.bare(n)} {self.bare(d)}"
         name = self.denominator(d, n != 1)
         return f"{self.bare(n)} {name or f'over {self.bare(d)}'}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from re import Match
 from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
-from understudy.text.locales.kings import KINGS
+from understudy.text.locales.kings import KINGS, QUEENS
 
 __all__ = ["Spanish"]
 
@@ -33,7 +34,16 @@ _TEENS = ("décimo", "undécimo", "duodécimo", "decimotercero", "decimocuarto",
           "decimoctavo", "decimonoveno")  # fmt: skip
 
 
+# What stands before a time with a full stop: nothing, a sign or one of these; "versión 2.15" is none, "2.50 metros" neither.
+_CLOCK = re.compile(
+    r"(?:^|[^\w\s] ?|\b(?:las?|a|y|e|o|hasta|desde|hacia|sobre|entre|de|del|es|son|horas?|hoy|mañana|tarde|noche|lunes|martes|miércoles|jueves"
+    r"|viernes|sábado|domingo) )$"
+)
+
+
 def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
+    if _CLOCK.search(m.string[max(0, m.start() - 16) : m.start()]) is None or locale.measured.match(m.string, m.end()):
+        return None
     return locale.time(int(m["h"]), int(m["m"]), None, "")
 
 
@@ -77,6 +87,7 @@ class Spanish(Locale):
     to = "a"
     per = "por"
     over = "sobre"
+    said_so = frozenset({(24, 7)})
     mixed_link = "y"
     extension = "extensión"
     date_link = " de "
@@ -135,7 +146,7 @@ class Spanish(Locale):
         "area-hectare": "f", "length-yard": "f", "length-inch": "f",
     }  # fmt: skip
     no_units = frozenset({"in", "d", "st", "pt", "ac"})
-    telephone_pattern = r"(?<![\d-])(?!(?:1[5-9]|20)\d\d-(?:1[5-9]|20)\d\d)\d{4}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{3}-\d{3}(?![\d-])"
+    telephone_pattern = r"(?<![\d.,-])(?:[6-9]\d\d(?: \d\d){3}|9\d \d{3} \d\d \d\d)(?![\d-]|[.,]\d| \d)|(?<![\d-])(?!(?:1[5-9]|20)\d\d-(?:1[5-9]|20)\d\d)\d{4}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{3}-\d{3}(?![\d-])"
     no_codes = frozenset({"all", "top", "pen", "sos", "mop"})
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm|h(?:rs|oras|s)?\.?"
     hour_letter = True
@@ -161,7 +172,7 @@ class Spanish(Locale):
     def roman(self, word: str, n: int) -> str:
         """Kings and popes up to the tenth have ordinals: "carlos quinto", but "alfonso trece"."""
         if word in _KINGS and n <= 10:
-            return f"{word} {self.ordinal(n)}"
+            return f"{word} {self.ordinal(n, 'ª' if word in QUEENS else '')}"
         return super().roman("siglo" if word == "s." else word, n)
 
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:

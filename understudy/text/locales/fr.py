@@ -33,6 +33,18 @@ def _roman_ordinal(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.ordinal(n, m["mark"])
 
 
+def _millions(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "3 M€"."""
+    scale = {"k": "mille", "m": "million", "md": "milliard"}[m["scale"]]
+    many = "s" if int(m["n"]) > 1 and scale != "mille" else ""
+    return locale.money(Amount(m["n"], m["decimals"], None, scale + many), "eur")
+
+
+def _round(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "24h/24" and "7j/7"."""
+    return "vingt-quatre heures sur vingt-quatre" if m.group().startswith("24") else "sept jours sur sept"
+
+
 def _days(m: Match[str], text: str, locale: Locale) -> str | None:
     """The first days of "17/18 mars"."""
     return locale.day(int(m["n"])) if int(m["n"]) < 32 else None
@@ -49,6 +61,7 @@ class French(Locale):
     to = "à"
     per = "par"
     over = "sur"
+    said_so = frozenset({(24, 7)})
     mixed_link = "et"
     scale_link = "de"
     first_of_month = "premier"
@@ -107,6 +120,8 @@ class French(Locale):
     def extra_rules(self) -> list[Rule]:
         months = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
+            Rule("round", r"(?<![\w.,/:-])(?:24 ?h ?/ ?24|7 ?j ?/ ?7)(?!\w|[.,]\d)", _round),
+            Rule("millions", r"(?<![\w.,])(?P<n>\d+)(?:,(?P<decimals>\d+))? ?(?P<scale>md|m|k)€", _millions),
             Rule("romanordinal", rf"(?<!\w){_ROMAN_ORDINAL}(?!\w)", _roman_ordinal, "letter"),
             Rule("days", rf"(?<![\w.,])(?P<n>\d\d?)(?=(?:[/-]\d\d?){{1,3}} (?:{months})(?!\w))", _days),
         ]

@@ -104,10 +104,6 @@ def _year(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.year(int(m["n"] or m["before"]))
 
 
-def _by(m: Match[str], text: str, locale: Locale) -> str | None:
-    return "बाई"
-
-
 class Hindi(Locale):
     lang = "hi"
     decimal = "."
@@ -122,6 +118,7 @@ class Hindi(Locale):
     to = "से"
     per = "प्रति"
     over = "बटा"
+    by = "बाई"
     mixed_link = "और"
     symbols: ClassVar = {
         "&": "और", "+": "प्लस", "=": "बराबर", "@": "एट", "%": "प्रतिशत", "°": "डिग्री", "×": "गुणा", "÷": "भागा",
@@ -219,7 +216,6 @@ class Hindi(Locale):
             Rule("daymonthonly", r"(?<![\w.,-])(?P<d>\d\d)-(?P<m>\d\d)(?![\w-])", _short_date),
             Rule("bareyear", rf"(?:{after})(?P<n>1[1-9]\d\d)(?![\w.,:/%])|(?<![\w.,])(?P<before>1[1-9]\d\d){before}", _year),
             Rule("era", r"(?:(?<=\d)|(?<=\d ))ई\.(?! ?पू)", lambda m, text, locale: "ईसवी", "letter"),
-            Rule("by", r"(?<=\d)x(?=\d)|(?<=\d )x(?= \d)", _by, "letter"),
             Rule("phone", phone, _telephone),
             Rule("code", rf"(?=\d{{4}})(?:{called})\d+(?![\w%]|[.,:/-]\d)", lambda m, text, locale: locale.digits(m.group())),
             Rule("addressnumber", house, _address_number, "any"),

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
-from understudy.text.locales.kings import KINGS
+from understudy.text.locales.kings import KINGS, QUEENS
 
 __all__ = ["Italian"]
 
@@ -45,6 +45,7 @@ class Italian(Locale):
     to = "a"
     per = "per"
     over = "fratto"
+    said_so = frozenset({(24, 7)})
     mixed_link = "e"
     scale_link = "di"
     first_of_month = "primo"
@@ -128,6 +129,7 @@ class Italian(Locale):
 
     def extra_rules(self) -> list[Rule]:
         return [
+            Rule("elided", r"(?<![\w.,/:-])1 (?P<noun>ora|oncia)(?!\w)", lambda m, text, locale: f"un'{m['noun']}"),
             Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter"),
             Rule("dottedtime", r"(?:(?<=\bore )|(?<=lle ))(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d%]|[.,]\d)", _dotted_time),
             Rule("era", r"(?<!\w)(?P<era>[ad])\. ?(?P<c>c)\.?(?!\w)", _era, "letter"),
@@ -153,7 +155,7 @@ class Italian(Locale):
     def roman(self, word: str, n: int) -> str:
         """Kings, popes and centuries are counted with ordinals: "luigi quattordicesimo"."""
         if word == "secolo" or word in _KINGS:
-            return f"{word} {self.ordinal(n, 'º')}"
+            return f"{word} {self.ordinal(n, 'ª' if word in QUEENS else 'º')}"
         return super().roman(word, n)
 
     def denominator(self, d: int, many: bool) -> str | None:

@@ -82,6 +82,11 @@ def _roman(m: Match[str], text: str, locale: Locale) -> str:
     return "".join(locale.cardinal(ord(c) - 0x216F) for c in m.group())
 
 
+def _circled(m: Match[str], text: str, locale: Locale) -> str:
+    """Numbers in circles, each by itself."""
+    return "".join(locale.cardinal(ord(c) - 0x245F) for c in m.group())
+
+
 def _to(m: Match[str], text: str, locale: Locale) -> str | None:
     return "から"
 
@@ -110,6 +115,7 @@ class Japanese(Locale):
         "com": "コム",
         "gmail": "ジーメール",
     }
+    before_number: ClassVar = {"no.": "ナンバー", "vol.": "ボリューム"}
     scales: ClassVar = {w: w for w in ("万", "億", "兆", "千万", "百万")}
     money_names: ClassVar = {
         "jpy": Money("円", "円"), "usd": Money("ドル", "ドル", "セント", "セント"), "eur": Money("ユーロ", "ユーロ", "セント", "セント"),
@@ -128,7 +134,7 @@ class Japanese(Locale):
     }  # fmt: skip
     telephone_pattern = r"(?<![\d-])\d{2,4}-\d{2,4}-\d{4}(?![\d-])|(?<![\d-])0\d{3}-\d{3}-\d{3}(?![\d-])|(?<=〒)\d{3}-\d{4}(?!\d)"
     other_signs = "(~"
-    called = "[ⅰ-ⅻ]"
+    called = "[ⅰ-ⅻ①-⑳]"
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm"
 
     def extra_rules(self) -> list[Rule]:
@@ -141,10 +147,11 @@ class Japanese(Locale):
             Rule("sign", r"[¥](?=\d[\d,]*円)", _yen),
             Rule("lot", r"(?<![\d.,/-])(?:(?<=[^\W\da-z])|(?<=〒))\d{1,4}(?:-\d{1,4}){2}(?![\d-])", _lot),
             Rule("romanchar", r"[ⅰ-ⅻ]+", _roman, "any"),
+            Rule("circled", r"[①-⑳]+", _circled, "any"),
             Rule("japanesedate", r"(?<!\d)(?P<year>[12]\d{3})[/-](?P<month>1[0-2]|0?[1-9])[/-](?P<day>3[01]|[12]\d|0?[1-9])(?!\d)", _date),
             Rule("japanesefraction", rf"{sign}(?P<root>√)?(?:(?:(?P<whole>\d+)(?P<unit>[荷と個]))?(?P<inner>√)?(?P<n>\d+)/(?P<d>\d+)(?![\d/])|(?P<de>\d+)分の)", _fraction),
             Rule("weekday", rf"\((?:[{_DAYS}][・~]?)+(?:祝)?\)", _weekdays),
-            Rule("span", rf"(?<={date})~(?={date}|[同紀令平昭大明西翌来])|(?<=[年月日時分紀代])-(?=\d)|(?<=\d)-(?=\d+(?:\.\d+)?(?:{counted}))", _to),
+            Rule("span", rf"(?<={date})~(?={date}|[同紀令平昭大明西翌来])|(?<=[年月日時分紀代])-(?=\d)|(?<=\d[円秒人個回度歳枚本台名倍点%])-(?=\d)|(?<=:\d\d)-(?=\d\d?:\d\d)|(?<=/\d\d)-(?=\d{{4}}/)|(?<=\d)-(?=\d+(?:\.\d+)?(?:{counted}))", _to),
         ]  # fmt: skip
 
     @property

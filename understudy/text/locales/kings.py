@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-__all__ = ["KINGS"]
+__all__ = ["KINGS", "QUEENS"]
+
+QUEENS = frozenset(
+    [
+        "catalina",
+        "catarina",
+        "caterina",
+        "elisabeth",
+        "elisabetta",
+        "elizabeth",
+        "isabel",
+        "juana",
+        "katharina",
+        "maria",
+        "maría",
+        "victoria",
+        "vitória",
+    ]
+)
+"""Those of KINGS whose ordinals are feminine."""
 
 KINGS = {
     "de": (
         "ludwig", "friedrich", "wilhelm", "heinrich", "karl", "otto", "konrad", "leopold", "maximilian", "rudolf", "franz",
-        "josef", "joseph", "georg", "eduard", "elisabeth", "philipp", "alexander", "nikolaus", "katharina", "peter", "paul",
+        "josef", "joseph", "georg", "eduard", "elisabeth", "elizabeth", "victoria", "philipp", "alexander", "nikolaus", "katharina", "peter", "paul",
         "pius", "benedikt", "leo", "gregor", "clemens", "innozenz", "urban", "bonifaz", "johannes", "august", "ferdinand",
         "sigismund", "albrecht", "ernst", "christian", "gustav", "napoleon", "charles",
     ),
@@ -21,7 +40,7 @@ KINGS = {
     "es": (
         "carlos", "felipe", "fernando", "alfonso", "luis", "juan pablo", "juan", "pablo", "pedro", "sancho", "ramiro",
         "jaime", "enrique", "isabel", "jorge", "guillermo", "eduardo", "napoleón", "federico", "alejandro", "nicolás",
-        "catalina", "pío", "benedicto", "león", "gregorio", "clemente", "inocencio", "urbano", "bonifacio", "sixto",
+        "catalina", "juana", "pío", "benedicto", "león", "gregorio", "clemente", "inocencio", "urbano", "bonifacio", "sixto",
         "francisco", "amadeo", "ricardo", "leopoldo", "maximiliano", "ramsés",
     ),
     "fr": (
@@ -38,7 +57,7 @@ KINGS = {
     ),
     "pt": (
         "pedro", "joão paulo", "joão", "luís", "carlos", "filipe", "manuel", "afonso", "sancho", "dinis", "fernando",
-        "duarte", "sebastião", "josé", "maria", "miguel", "henrique", "isabel", "jorge", "guilherme", "eduardo", "napoleão",
+        "duarte", "sebastião", "josé", "maria", "miguel", "henrique", "isabel", "elizabeth", "jorge", "guilherme", "eduardo", "napoleão",
         "frederico", "alexandre", "nicolau", "catarina", "pio", "bento", "leão", "gregório", "clemente", "inocêncio",
         "urbano", "paulo", "ricardo", "leopoldo", "ramsés",
     ),

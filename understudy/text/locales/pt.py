@@ -6,7 +6,7 @@ from re import Match
 from typing import ClassVar
 
 from understudy.text.locales.base import Locale, Money, Rule
-from understudy.text.locales.kings import KINGS
+from understudy.text.locales.kings import KINGS, QUEENS
 
 __all__ = ["Portuguese"]
 
@@ -39,6 +39,7 @@ class Portuguese(Locale):
     to = "a"
     per = "por"
     over = "sobre"
+    said_so = frozenset({(24, 7)})
     mixed_link = "e"
     extension = "extensão"
     date_link = " de "
@@ -97,7 +98,12 @@ class Portuguese(Locale):
 
     def roman(self, word: str, n: int) -> str:
         """Kings, popes and centuries up to the tenth have ordinals: "pedro segundo", "século quinto", but "luís catorze"."""
-        return f"{word} {self.ordinal(n)}" if n <= 10 and (word in _KINGS or word in self.centuries) else super().roman(word, n)
+        mark = "ª" if word in QUEENS else ""
+        return (
+            f"{word} {self.ordinal(n, mark)}"
+            if n <= 10 and (word in _KINGS or word in self.centuries)
+            else super().roman(word, n)
+        )
 
     def cardinal(self, n: int) -> str:
         """Own rules: CLDR's put "e" where Portuguese has none before the last group (mil e cem, but mil cento e dez)."""

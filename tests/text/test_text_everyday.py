@@ -1,0 +1,92 @@
+"""What people type every day, in any language: amounts, sums, ranges, codes that are words, numbers before nouns."""
+
+from __future__ import annotations
+
+import pytest
+
+from understudy.text.locales.cldr import CODE_WORDS, CODES
+from understudy.text.spoken import Formatter
+
+AMOUNTS = [
+    # A foreign decimal sign before a unit or a price; without one it is a version, and seldom a date or a time.
+    ("de", "1.5 km, 2.3 %", "eins komma fünf kilometer zwei komma drei prozent"),
+    ("de", "3.5 Liter in Version 2.3", "drei punkt fünf liter in version zwei punkt drei"),
+    ("de", "am 2.3 oder 4.5.", "am zweiten märz oder vierter mai"),
+    ("de", "CHF 5.50", "fünf franken fünfzig rappen"),
+    ("es", "2.50 m, 3.50 euros", "dos coma cincuenta metros tres punto cincuenta euros"),
+    ("es", "la versión 2.15 sale a las 8.30", "la versión dos punto quince sale a las ocho y media"),
+    ("fr", "12.5 km", "douze virgule cinq kilomètres"),
+    # Grouped as Americans do.
+    ("de", "$1,000,000 und $1,000.50", "eine million dollar und eintausend dollar fünfzig cent"),
+    ("es", "£2,500.00", "dos mil quinientas libras"),
+    # A thousand takes no link.
+    ("fr", "5 mille €, 5 millions €", "cinq mille euros cinq millions d'euros"),
+    ("pt", "R$ 2 mil", "dois mil reais"),
+    ("fr", "3 M€, 1,5 Md€, 5k€", "trois millions d'euros un virgule cinq milliard d'euros cinq mille euros"),
+    ("de", "1½ Liter, 2 1/2", "eineinhalb liter zweieinhalb"),
+]
+SUMS = [
+    ("en", "what is 10 - 4", "what is ten minus four"),
+    ("en", "what's 3 + 5 * 3?", "what's three plus five times three"),
+    ("en", "5 - 3 = 2, they won 5-3", "five minus three equals two they won five three"),
+    ("de", "Wie viel ist 10-4?", "wie viel ist zehn minus vier"),
+    ("es", "¿cuánto es 10 - 4?", "cuánto es diez menos cuatro"),
+    ("fr", "combien font 3x4", "combien font trois fois quatre"),
+    ("de", "1920x1080", "neunzehnhundertzwanzig mal eintausendachtzig"),
+    ("hi", "5 x 3", "पाँच बाई तीन"),
+    ("ta", "5x3", "ஐந்து பெருக்கல் மூன்று"),
+]
+RANGES = [
+    ("de", "vom 3.-5. Mai, 3./4. Mai", "vom dritten bis fünften mai dritter vierter mai"),
+    ("de", "1.5.-3.5.", "erster mai bis dritter mai"),
+    ("en", "Nov 5-7, May 5th - 7th, 2020", "november fifth to seventh may fifth to seventh twenty twenty"),
+    ("es", "8.30-9.30", "ocho y media a nueve y media"),
+    ("ja", "1500円-2000円、12:00-13:00", "千五百円から二千円 十二時から十三時"),
+    ("ja", "2024/05/01-2024/05/03", "二千二十四年五月一日から二千二十四年五月三日"),
+]
+COUNTED = [
+    ("de", "1 Stunde, 1 Tag, 1 Euro, 1 Tagung", "eine stunde ein tag ein euro eins tagung"),
+    ("de", "bei -1 Grad, 1-2 Stunden", "bei minus ein grad eins bis zwei stunden"),
+    ("es", "1 semana, 21 minutos, 31 días", "una semana veintiún minutos treinta y un días"),
+    ("es", "1.200 personas, el 21 de mayo", "mil doscientas personas el veintiuno de mayo"),
+    ("fr", "1 minute, 21 personnes, 1 mois", "une minute vingt et une personnes un mois"),
+    ("it", "1 minuto, 1 settimana, 1 ora", "un minuto una settimana un'ora"),
+    ("pt", "2 semanas, 200 pessoas, 2 minutos", "duas semanas duzentas pessoas dois minutos"),
+    ("pt", "1-2 horas", "um a duas horas"),
+    ("es", "31,35 US$, US$ 5", "treinta y un dólares treinta y cinco centavos cinco dólares"),
+    ("ar", "30 US$", "ثلاثون دولار"),
+]
+CODED = [
+    ("it", "dall'8 all'11", "dall otto all undici"),
+    ("de", "die Top 10, 10 Top-Hits", "die top zehn zehn top-hits"),
+    ("fr", "5 mur, 100 MAD", "cinq mur cent dirhams marocains"),
+    ("de", "24/7", "vierundzwanzig sieben"),
+    ("es", "24/7", "veinticuatro siete"),
+    ("fr", "24h/24 et 7j/7", "vingt-quatre heures sur vingt-quatre et sept jours sur sept"),
+    ("it", "Elisabetta II, Pio X", "elisabetta seconda pio decimo"),
+    ("de", "Elisabeth II. und Karl V.", "elisabeth die zweite und karl der fünfte"),
+    ("es", "Isabel II y Carlos V", "isabel segunda y carlos quinto"),
+    ("pt", "Maria II e Pedro II", "maria segunda e pedro segundo"),
+    ("de", "im 20. Jahrhundert, 20. Jahrhundert", "im zwanzigsten jahrhundert zwanzigstes jahrhundert"),
+    ("de", "um 10.30 bis 11 Uhr", "um zehn uhr dreißig bis elf uhr"),
+    ("en", "call 911, bus 911", "call nine one one bus nine hundred and eleven"),
+    ("en", "0800 123 456", "zero eight zero zero one two three four five six"),
+    ("ja", "090 1234 5678", "零九零一二三四五六七八"),
+    ("es", "612 34 56 78", "seis uno dos tres cuatro cinco seis siete ocho"),
+    ("ja", "①と②、No.1", "一と二 ナンバー一"),
+    ("en", "it\u00b4s the \u201880s", "it's the eighties"),
+]
+
+
+@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *RANGES, *COUNTED, *CODED])
+def test_everyday_notation(lang: str, written: str, wanted: str) -> None:
+    assert Formatter(lang)(written) == wanted
+
+
+def test_codes_that_are_words_are_codes() -> None:
+    assert CODE_WORDS <= CODES
+
+
+def test_a_line_of_dates_is_not_copied_for_each_of_them() -> None:
+    line = "2.3. " * 20_000
+    assert Formatter("de")(line) == " ".join(["zweiter märz"] * 20_000)

@@ -1,0 +1,64 @@
+"""Numbers that agree with the noun behind them: "1 Stunde", "21 semanas", "200 pessoas"."""
+
+from __future__ import annotations
+
+from re import Match
+
+from understudy.text.locales.base import Locale, Rule
+
+__all__ = ["rules"]
+
+# Nouns that are counted often, by gender: masculine ones (and German neuters) only where the bare number has another form.
+_NOUNS = {
+    "de": {
+        "f": "stunde minute sekunde woche tonne meile person tasse flasche packung dose scheibe portion nacht seite nachricht runde rechnung "
+             "rupie viertelstunde kilowattstunde kalorie unze",
+        "m": "euro cent dollar franken rappen pfund yen kilometer meter zentimeter millimeter quadratmeter kilogramm kilo gramm liter "
+             "milliliter tag monat jahr jahrhundert grad prozent punkt stück glas teelöffel esslöffel mann kind zimmer schritt platz",
+    },
+    "es": {
+        "f": "hora horas semana semanas persona personas libra libras onza onzas tonelada toneladas milla millas yarda yardas pulgada pulgadas "
+             "hectárea hectáreas página páginas vez veces canción canciones mujer mujeres botella botellas taza tazas cucharada cucharadas "
+             "noche noches habitación habitaciones caja cajas copa copas lata latas unidad unidades entrada entradas alarma alarmas rupia "
+             "rupias peseta pesetas vuelta vueltas década décadas niña niñas casa casas calle calles foto fotos palabra palabras plaza plazas",
+        "m": "minuto minutos segundo segundos día días mes meses año años kilo kilos kilogramo kilogramos gramo gramos litro litros mililitros "
+             "metro metros kilómetro kilómetros centímetro centímetros milímetro milímetros grado grados euro euros dólar dólares peso pesos "
+             "céntimo céntimos centavo centavos punto puntos yen yenes niño niños hombre hombres paso pasos mensaje mensajes correo correos siglo siglos",
+    },
+    "fr": {
+        "f": "minute minutes seconde secondes semaine semaines année années personne personnes fois livre livres tonne tonnes page pages nuit "
+             "nuits journée journées bouteille bouteilles tasse tasses cuillère cuillères chanson chansons place places pièce pièces roupie "
+             "roupies once onces voiture voitures femme femmes fille filles part parts étoile étoiles chambre chambres maison maisons",
+    },
+    "it": {
+        "f": "settimana persona sterlina tonnellata libbra volta notte pagina canzone bottiglia tazza stanza rupia copia lattina fetta donna "
+             "camera casa",
+        "m": "minuto secondo giorno mese anno euro dollaro centesimo chilo chilogrammo grammo etto litro millilitro metro chilometro "
+             "centimetro millimetro grado punto uomo bambino cucchiaio cucchiaino bicchiere",
+    },
+    "pt": {
+        "f": "hora semana semanas pessoa pessoas libra libras tonelada toneladas vez vezes página páginas garrafa garrafas xícara xícaras "
+             "chávena chávenas colher colheres noite noites música músicas milha milhas polegada polegadas jarda jardas unidade unidades caixa "
+             "caixas mulher mulheres menina meninas rupia rupias onça onças década décadas palavra palavras lata latas fatia fatias casa casas foto fotos",
+    },
+}  # fmt: skip
+
+
+def rules(locale: Locale) -> list[Rule]:
+    """The rules of a language whose numbers agree; none for others."""
+    if locale.lang not in _NOUNS:
+        return []
+    signs = locale.groups
+    number = rf"(?P<minus>(?<![\w)\]%°/])-)?(?<![\w.,/:])(?<!\d )(?P<n>\d{{1,3}}(?:[{signs}]\d{{3}}){{1,3}}|\d{{1,9}})"
+    nouns = {gender: "|".join(sorted(words.split(), key=len, reverse=True)) for gender, words in _NOUNS[locale.lang].items()}
+    either = "|".join(f"(?P<{gender}>{words})" for gender, words in nouns.items())
+    return [Rule("counted", rf"{number}(?= (?:{either})(?!\w))", _counted)]
+
+
+def _counted(m: Match[str], text: str, locale: Locale) -> str | None:
+    """None for a number that has one form only, which others read."""
+    n = int("".join(c for c in m["n"] if c.isdecimal()))
+    words = locale.counted(n, "f" if m["f"] else "m")
+    if words == locale.cardinal(n) or (len(m["n"]) > 1 and m["n"][0] == "0"):
+        return None
+    return f"{locale.minus} {words}" if m["minus"] else words
