@@ -77,7 +77,7 @@ class AppConfig(Config):
 
     limits: Limits = Limits()
     workers: int | None = Field(default=None, gt=0)
-    batch_tokens: int = Field(default=128, gt=0)
+    batch_tokens: int = Field(default=96, gt=0)
     log_texts: bool = False
 
 
