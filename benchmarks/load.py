@@ -2,7 +2,7 @@
 
     python benchmarks/load.py --port 8080 --texts texts.json --out result.json --clients 64 --seconds 10 [--rate 5000]
 
-Without --rate each of the clients asks again as soon as it is answered. With it requests leave by the clock, in slices of a
+Without --rate each of the clients asks again as soon as it is answered, or after the second that 429 asks it to wait. With it requests leave by the clock, in slices of a
 millisecond, whatever became of those before them: on the connections of the clients, and where all of these await replies on new
 ones, up to 1024. How long a reply took counts from when its request was due, not from when it was sent, so that what a slow server
 keeps from being sent is not left out; `late_ms` says how much of that was so. Who asks shares the processors with who answers: what
@@ -26,6 +26,7 @@ from typing import Any
 
 MOST_CONNECTIONS = 1024
 SLICE_S = 0.001
+RETRY_AFTER_S = 1
 PATIENCE_S = 10  # for replies, once nothing more is asked
 
 
@@ -62,6 +63,7 @@ class Load:
         self.port, self.requests, self.closed = port, requests, closed
         self.poll, self.clients = select.epoll(), dict[int, Client]()
         self.idle, self.due = list[Client](), deque[float]()
+        self.resting = deque[tuple[float, Client]]()  # until when
         self.sent = self.asked = self.broken = 0
         self.statuses: Counter[int] = Counter()
         self.seconds: dict[int, list[float]] = {}
@@ -130,7 +132,10 @@ class Load:
             self.asked -= 1
             client.text, client.received = -1, b""
             if self.closed and not ending:
-                self.ask(client, now)
+                if status == 429:
+                    self.resting.append((now + RETRY_AFTER_S, client))
+                else:
+                    self.ask(client, now)
             elif self.due:
                 self.ask(client, self.due.popleft())
             else:
@@ -158,6 +163,8 @@ def put(load: Load, *, clients: int, seconds: float, rate: float | None, most: i
             while made < int((now - started) * rate):
                 load.ask_due(started + made / rate)
                 made += 1
+        while load.resting and load.resting[0][0] <= now:
+            load.ask(load.resting.popleft()[1], now)
         load.listen(SLICE_S if rate is not None else 0.05)
     lasted, own, in_time = clock() - started, time.process_time() - spent, load.statuses.copy()
     give_up = clock() + PATIENCE_S

@@ -180,9 +180,9 @@ def test_those_let_in_count_before_they_stand_in_line(runtime: Runtime):
     app = create_app({"main": runtime}, AppConfig(limits=Limits(wait_ms=3), workers=1))
 
     async def arriving() -> list[bool]:
-        at_once = [app.admits() for _ in range(4)]
+        at_once = [app.admission.admits() for _ in range(4)]
         await asyncio.sleep(0)  # what was let in is handled: it stands in line, or was found wanting
-        return [*at_once, app.admits()]
+        return [*at_once, app.admission.admits()]
 
     assert asyncio.run(arriving()) == [True, True, False, False, True]
 

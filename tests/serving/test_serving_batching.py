@@ -16,7 +16,7 @@ from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.runtime.encode import Encoded
 from understudy.runtime.session import Runtime
-from understudy.serving.batching import NICE, Batcher
+from understudy.serving.batching import NICE, RUN_TOKENS, Batcher
 from understudy.serving.measures import Measures
 from understudy.serving.protocol import Refusal
 
@@ -83,7 +83,7 @@ def test_a_request_beyond_the_budget_runs_alone(batcher: Batcher, held: Held):
 def test_short_texts_of_a_batch_run_without_the_long_ones(held: Held):
     batcher, long = Batcher(workers=1, budget=200, measures=Measures()), "play the new album by nina simone"
     width = len(held.encode(long).ids)
-    assert 11 * width > 10 * 3 + width + 20, "tokens of one run with all; of two, and what a run costs"
+    assert 11 * width > 10 * 3 + width + RUN_TOKENS, "tokens of one run with all; of two, and what a run costs"
     found = asyncio.run(together(batcher, held, [["stop"]] * 5 + [[long]] + [["stop"]] * 5))
     assert held.batches == [["stop"], ["stop"] * 10, [long]]
     assert found == [[held("stop")]] * 5 + [[held(long)]] + [[held("stop")]] * 5
@@ -92,7 +92,7 @@ def test_short_texts_of_a_batch_run_without_the_long_ones(held: Held):
 
 def test_a_run_is_not_cut_where_that_saves_little(batcher: Batcher, held: Held):
     asyncio.run(together(batcher, held, [["stop"], ["wake me at six"]]))
-    assert 2 * len(held.encode("wake me at six").ids) < 3 + 20
+    assert 2 * len(held.encode("wake me at six").ids) < 3 + len(held.encode("wake me at six").ids) + RUN_TOKENS
     assert held.batches == [["stop"], ["stop", "wake me at six"]]
 
 

@@ -25,13 +25,13 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["/v1/parse", "/model/parse", "/v1/feedback"]), json_values)
 def test_no_json_at_all_breaks_the_server(path: str, value: Any):
     assert _fuzzed().post(path, content=json.dumps(value)).status_code < 500
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=60), st.text(min_size=1, max_size=60))
 def test_no_text_breaks_the_server(text: str, user: str):
     reply = _fuzzed().post("/v1/parse", content=json.dumps({"text": text, "user": user}))

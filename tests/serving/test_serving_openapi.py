@@ -41,7 +41,7 @@ def client(app: Any) -> Iterator[TestClient]:
 def test_every_reply_to_anything_is_as_the_document_says(client: TestClient, path: str, mode: schemathesis.GenerationMode):
     operation = schemathesis.openapi.from_dict(document(token=False))[path]["POST"]
 
-    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))
     def holds(case: schemathesis.Case) -> None:
         asked = requests.Request(**case.as_transport_kwargs(base_url="http://testserver")).prepare()

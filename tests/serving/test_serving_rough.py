@@ -32,7 +32,14 @@ def serving(runtime_dir: Path, limits: Limits) -> Iterator[tuple[Application, in
     """An application in uvicorn, in a thread, and its port."""
     app = create_app({"main": Runtime.load(runtime_dir)}, AppConfig(limits=limits, workers=1))
     config = uvicorn.Config(
-        app, http=Connection, ws="none", log_config=None, access_log=False, lifespan="on", proxy_headers=False
+        app,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        proxy_headers=False,
+        timeout_keep_alive=60,  # however slow the machine
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -37,7 +37,7 @@ from understudy.runtime.cpu import available_cpus
 from understudy.runtime.session import Runtime
 from understudy.serving.batching import Batcher
 from understudy.serving.conduct import Conductor
-from understudy.serving.gate import Gate, too_busy
+from understudy.serving.gate import Admission, Gate, too_busy
 from understudy.serving.measures import Measured, Measures
 from understudy.serving.models import Models
 from understudy.serving.openapi import PUBLIC, document
@@ -77,7 +77,7 @@ class AppConfig(Config):
 
     limits: Limits = Limits()
     workers: int | None = Field(default=None, gt=0)
-    batch_tokens: int = Field(default=128, gt=0)
+    batch_tokens: int = Field(default=96, gt=0)
     log_texts: bool = False
 
 
@@ -119,7 +119,7 @@ class Application:
         self.batcher = Batcher(workers=workers, budget=self.config.batch_tokens, measures=self.measures)
         batcher = self.batcher
         self.measures.watch(pending=lambda: batcher.pending, waiting=lambda: batcher.waiting, wait_s=batcher.wait_s)
-        self.let_in = 0  # requests that have arrived whole and whose handling begins in this turn of the event loop
+        self.admission = Admission(batcher.wait_s, self.limits.wait_ms / 1000)
         self.conductor = self._conductor(trial) if trial is not None else None
         self.page, self.document = PAGE.read_text(encoding="utf-8"), document(token=token is not None)
         self.started, self.leaving = False, False
@@ -127,7 +127,7 @@ class Application:
         paths = [route.path for route in routes]
         handlers = {HTTPException: _on_http_error, Exception: _on_bug}
         inside = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
-        gate = Gate(inside, token=token, public=PUBLIC, costly=COSTLY, busy=self.busy, leaving=lambda: self.leaving)
+        gate = Gate(inside, token=token, public=PUBLIC, costly=COSTLY, busy=self.admission.busy, leaving=lambda: self.leaving)
         self.app = Measured(gate, measures=self.measures, paths=paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,33 +159,10 @@ class Application:
             await self.conductor.close()
         self.batcher.close()
 
-    def busy(self) -> bool:
-        """Whether a request that comes now would wait too long."""
-        return self._too_long(self.batcher.wait_s())
-
-    def admits(self) -> bool:
-        """Whether a request that has arrived now is to be handled. Those that were told so count from then on.
-
-        A turn of the event loop takes all requests that are there from their sockets before it handles the first of them: without
-        this a crowd would find the same few places free, and be refused only after it was read.
-        """
-        if self._too_long(self.batcher.wait_s(self.let_in)):
-            return False
-        if not self.let_in:  # what is called soon is called before more is read
-            asyncio.get_running_loop().call_soon(self._turn)
-        self.let_in += 1
-        return True
-
-    def _turn(self) -> None:
-        self.let_in = 0
-
-    def _too_long(self, seconds: float) -> bool:
-        return 1000 * seconds > self.limits.wait_ms
-
     def _conductor(self, trial: Trial) -> Conductor:
         def full() -> bool:
             """Models in the shadow may wait as long as requests may."""
-            return self.busy() or self._too_long(self.batcher.wait_s(beside=True))
+            return self.admission.busy() or 1000 * self.batcher.wait_s(beside=True) > self.limits.wait_ms
 
         timeout_s = self.limits.timeout_ms / 1000
         return Conductor(trial, self.models, self.batcher, self.measures, full=full, timeout_s=timeout_s)
@@ -197,7 +174,7 @@ class Application:
         deadline = arrived + timeout_of(request, asked.timeout_ms, self.limits)
         route = self.conductor.route(asked) if self.conductor is not None else None
         name, model = self.models.choose(asked.model if route is None else route.model, langs)
-        if self.busy():  # the gate let it in, and others were faster
+        if self.admission.busy():  # the gate let it in, and others were faster
             raise too_busy()
         try:
             found = await self.batcher.run(name, model, texts, langs, deadline=deadline, k=asked.ranking or 0)

@@ -37,10 +37,10 @@ from understudy.serving.protocol import Refusal
 
 __all__ = ["Batcher"]
 
-RUN_TOKENS = 20  # the beginning of a run takes as long as so many tokens
+RUN_TOKENS = 40  # on a busy server a run's beginning and end take as long as so many tokens
 FIRST_PACE_S = 0.002  # for a text, until some were read
 PACE_KEPT = 0.8  # of what is known of the pace, when another batch is done
-NICE = 5  # a third of the event loop's weight
+NICE = 10  # a tenth of the event loop's weight
 
 Outcome = list[Interpretation] | Exception
 Line = tuple[bool, Runtime]  # whether its jobs run beside, and the model

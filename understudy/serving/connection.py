@@ -74,7 +74,7 @@ class Connection(HttpToolsProtocol):
         if not data:
             return
         plain = plain_request(data) if self._is_idle() else None
-        if plain is None or self.application.admits():
+        if plain is None or self.application.admission.admits():
             super().data_received(data)
         else:
             self._refuse(*plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Callable, Collection
 from functools import cached_property
@@ -10,7 +11,35 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from understudy.serving.protocol import Refusal, refuse
 
-__all__ = ["Gate"]
+__all__ = ["Admission", "Gate"]
+
+
+class Admission:
+    """Who may come in: who would wait no longer than `most_s`, by `wait_s`, which is told how many others come before."""
+
+    def __init__(self, wait_s: Callable[[int], float], most_s: float) -> None:
+        self.wait_s, self.most_s = wait_s, most_s
+        self.let_in = 0  # requests whose handling begins in this turn of the event loop
+
+    def busy(self) -> bool:
+        """Whether a request that comes now would wait too long."""
+        return self.wait_s(0) > self.most_s
+
+    def admits(self) -> bool:
+        """Whether a request that has arrived now is to be handled. Those that were told so count from then on.
+
+        A turn of the event loop takes all requests that are there from their sockets before it handles the first of them: without
+        this a crowd would find the same few places free, and be refused only after it was read.
+        """
+        if self.wait_s(self.let_in) > self.most_s:
+            return False
+        if not self.let_in:  # what is called soon is called before more is read
+            asyncio.get_running_loop().call_soon(self._turn)
+        self.let_in += 1
+        return True
+
+    def _turn(self) -> None:
+        self.let_in = 0
 
 
 class Gate:

@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 TOKEN = "UNDERSTUDY_TOKEN"
 """The environment variable with the bearer token; an argument would be seen in every list of processes."""
 
+# uvloop accepts one connection of each listening socket in a turn. In a crowd turns are long, and the last of a thousand new
+# connections would wait for seconds: so the one socket is given to it several times.
+ACCEPTED_AT_ONCE = 16
+
 
 class ServeConfig(AppConfig):
     """Settings of the process, besides those of the application.
@@ -124,7 +128,7 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
         if hasattr(signal, "SIGHUP"):
             loop.add_signal_handler(signal.SIGHUP, reload)
         watching = asyncio.create_task(app.models.watch(config.watch_s)) if config.watch_s else None
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=[listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))])
         if watching:
             watching.cancel()
 

@@ -57,7 +57,7 @@ class Limits(Config):
     body_seconds: float = Field(default=10, gt=0)
     texts: int = Field(default=256, gt=0)
     text_chars: int = Field(default=2000, gt=0)
-    wait_ms: float = Field(default=100, gt=0)
+    wait_ms: float = Field(default=40, gt=0)
     timeout_ms: float = Field(default=30_000, gt=0)
 
 
