@@ -259,7 +259,7 @@ def test_a_stopped_run_saves_starts_nothing_and_goes_on_to_the_same_bits(trainin
 def test_a_process_whose_parent_died_saves_and_leaves(training: Path) -> None:
     whole = trained(training, training.parent / "out")
     item = next(item for item in recipe.plan(whole, only=["c"]))
-    with log_of(whole.directory("c")).open("wb") as log:
+    with (training.parent / "said.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "understudy", "job"], stdin=subprocess.PIPE, stderr=log)
     assert process.stdin is not None
     process.stdin.write(Job.of(whole, item).model_dump_json().encode() + b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -148,6 +149,21 @@ def run(world: World, scratch: Path, *, total: int, **options: Any) -> Any:
 
 def losses(path: Path) -> list[float]:
     return [line["loss"] for line in map(json.loads, path.read_text().splitlines()) if "loss" in line]
+
+
+def test_a_run_that_fails_leaves_no_writer_behind(world: World, tmp_path: Path) -> None:
+    class Cut(Exception):
+        pass
+
+    def cut(n: int) -> float:
+        if n == 5:  # the first checkpoint was begun an update ago
+            raise Cut
+        return 0.01
+
+    with pytest.raises(Cut):
+        run(world, tmp_path, total=15, schedule=cut)
+    assert not [t for t in threading.enumerate() if t.name == "checkpoint"]
+    assert (tmp_path / "step-00000004").is_dir()
 
 
 def test_a_run_cut_between_checkpoints_resumes_bit_exactly(world: World, tmp_path: Path) -> None:

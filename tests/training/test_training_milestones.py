@@ -144,7 +144,7 @@ def test_a_checkpoint_that_was_not_kept_is_named(world: World, teacher: Artifact
     [
         (PretrainConfig, {**MASKED, "steps": 1, "checkpoint": 5}, "'checkpoint' goes with 'init'"),
         (FinetuneConfig, {"model": SHAPE, "tokenizer": "tok", "data": "labels", "checkpoint": 5}, "goes with 'encoder'"),
-        (PretrainConfig, {**MASKED, "steps": 1, "keep_examples": [0]}, "greater than 0"),
+        (PretrainConfig, {**MASKED, "steps": 1, "keep_examples": [0]}, "Wanted: more than 0"),
     ],
 )
 def test_checkpoints_that_cannot_be_meant_are_refused(config: Any, table: dict[str, Any], message: str) -> None:

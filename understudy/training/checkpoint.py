@@ -17,6 +17,7 @@ import threading
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -92,6 +93,14 @@ class Checkpoints:
         record = json.loads(json.dumps({"step": step, "facts": facts}))  # a copy, for the same reason
         args = (self._written, cast("Future[Any]", uploaded), temporary, record)
         threading.Thread(target=self._finish, args=args, name="checkpoint").start()
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        # A writer left behind would rename and remove under the hands of whoever trains in this directory next.
+        with suppress(OSError) if failed else nullcontext():
+            self.wait()
 
     def wait(self) -> None:
         """Until the last checkpoint is on disk. Raises OSError where it could not be written."""

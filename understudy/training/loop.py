@@ -160,7 +160,7 @@ def train(
     given = {"autocast": machine.autocast, "scale": machine.scale, "clip": clip, "seed": seed, "languages": languages}
     updates = steps(objective.train(), stream(outcome.steps), optimizer, schedule, start=outcome.steps, **given)  # type: ignore[arg-type]
     journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=machine.peak, watch=None if outcome.done else watch)
-    with progress(label, steps_total) as advance, journal, asked_to_stop() as asked:
+    with checkpoints, best, progress(label, steps_total) as advance, journal, asked_to_stop() as asked:
         advance(outcome.steps)
         while not outcome.done:
             _count(outcome, step := next(updates))
