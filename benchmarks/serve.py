@@ -203,6 +203,7 @@ def main() -> None:
         file = folder / "texts.json"
         file.write_text(json.dumps(utterances))
         int8, fp32 = (exported(nlu, folder / precision, precision) for precision in ("int8", "fp32"))
+        print(f"int8 runs on {Runtime.load(int8).engine}", flush=True)
         ours, floods = serving(int8, file, clients=CLIENTS, seconds=args.seconds)
         exact, exact_floods = serving(fp32, file, clients=(64,), seconds=args.seconds / 4)
         # Free ports are taken by number here: uvicorn's own server says 0 where it was given 0.
