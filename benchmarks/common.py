@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from understudy.corpus.labels import LabelSource, read_labelled
 from understudy.corpus.tinyworld import LOCALES, utterances
+from understudy.corpus.utterances import LabelSource, read_labelled
 
 
 def machine() -> dict[str, object]:

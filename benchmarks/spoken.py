@@ -27,8 +27,8 @@ from pathlib import Path
 
 from common import claim, finish
 
-from understudy.corpus.labels import LabelSource, read_labelled
 from understudy.corpus.tinyworld import sentences, utterances
+from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.text.spoken import LANGUAGES, Formatter
 
 DULL = ("1", "1.", "1/", "1-", ".", "a.", "a@", "½")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from understudy.config import parse
 from understudy.corpus.formats import domain_of, read_own, write_row
-from understudy.corpus.labels import LabelSource, read_labelled
+from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot
 

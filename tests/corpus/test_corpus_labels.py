@@ -11,9 +11,10 @@ import pytest
 
 from understudy import artifact
 from understudy.config import parse
-from understudy.corpus.labels import LabelsConfig, LabelSource, read_labels, read_partitions, run
+from understudy.corpus.labels import LabelsConfig, run
 from understudy.corpus.sampling import normal
 from understudy.corpus.spoken_slots import to_spoken
+from understudy.corpus.utterances import LabelSource, read_labels, read_partitions
 from understudy.errors import DataError, RecipeError
 from understudy.interpretation import Interpretation, Slot, annotate, parse_annotation
 from understudy.text.spoken import Formatter

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from understudy.corpus.labels import LabelSource, read_labelled
 from understudy.corpus.sources import Source
 from understudy.corpus.units import rows
+from understudy.corpus.utterances import LabelSource, read_labelled
 
 LOCALES = ("ar-SA", "de-DE", "en-US", "es-ES", "fr-FR", "hi-IN", "it-IT", "ja-JP", "pt-PT", "ta-IN", "te-IN")
 

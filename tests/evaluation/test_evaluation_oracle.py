@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy.corpus.labels import LabelSource, read_labelled
+from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.evaluation.nlu import evaluate, train_texts, write_hypotheses
 from understudy.interpretation import Interpretation, Slot
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from understudy import artifact
 from understudy.artifact import Artifact
 from understudy.config import parse
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.evaluation.evaluate import EvaluateConfig, run
 from understudy.evaluation.metrics import COUNTS, FIGURES
 from understudy.evaluation.paired import FILE, Difference, Outcomes, averages, differences, interval, verdict

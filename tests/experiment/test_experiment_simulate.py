@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from understudy import artifact
 from understudy.cli import app
 from understudy.corpus.formats import write_row
-from understudy.corpus.labels import LabelSource, read_labelled
+from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import DataError
 from understudy.experiment.analysis import analyse
 from understudy.experiment.events import read

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, models, pre_tokenizers, processors
 from tokenizers import Tokenizer as Backend
 
-from understudy.corpus.labels import LabelSource, read_labelled
 from understudy.corpus.tinyworld import LOCALES, utterances
+from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import ExportError
 from understudy.text.words import split
 from understudy.tokenizer import Tokenizer

@@ -9,7 +9,7 @@ from helpers_training import SHAPE, World
 
 from understudy import artifact
 from understudy.config import parse
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import DataError, RecipeError
 from understudy.interpretation import Interpretation
 from understudy.training import finetune

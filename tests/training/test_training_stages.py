@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from understudy import artifact
 from understudy.artifact import Artifact
 from understudy.config import parse
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import ArtifactError, DataError, RecipeError, TrainingError
 from understudy.model.folder import load_encoder
 from understudy.model.nlu import Predictor

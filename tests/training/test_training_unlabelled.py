@@ -18,7 +18,7 @@ from helpers_training import SHAPE, World, run_stage, sentences, tiny, write_tok
 from understudy import artifact
 from understudy.artifact import Artifact
 from understudy.config import parse
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import ArtifactError, RecipeError, TrainingError
 from understudy.model.heads import NLU
 from understudy.runtime.decode import Labels

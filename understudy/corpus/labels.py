@@ -1,85 +1,30 @@
-"""The labels stage: labelled utterances from any of the usual formats, or from the built-in world, to one table per partition."""
+"""The labels stage: labelled utterances to one table per partition."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from understudy.artifact import MANIFEST, Artifact, Draft
-from understudy.config import Config, StageConfig, parse
-from understudy.corpus import tinyworld
-from understudy.corpus.files import expand, language_of, language_of_path, local_files, suffix_of
-from understudy.corpus.formats import PARTITIONS, Labelled, read_bio, read_massive, read_own, read_seq, write_row
-from understudy.corpus.lines import first_line
-from understudy.corpus.rasa import read_rasa
-from understudy.corpus.sampling import derive, fraction, normal
+from understudy.artifact import Artifact, Draft
+from understudy.config import StageConfig
+from understudy.corpus.files import language_of
+from understudy.corpus.formats import write_row
+from understudy.corpus.sampling import fraction, normal
 from understudy.corpus.spoken_slots import to_spoken
+from understudy.corpus.utterances import LabelSource, check_codes, is_wanted, read_labelled
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.text.spoken import Formatter
 
-__all__ = ["LabelSource", "LabelsConfig", "read_labelled", "read_labels", "read_partitions", "run"]
+__all__ = ["LabelsConfig", "run"]
 
 log = logging.getLogger(__name__)
-
-LabelFormat = Literal["auto", "massive", "bio", "seq", "rasa", "spans"]
-SUFFIXES = {
-    ".jsonl": "massive", ".ndjson": "massive", ".json": "massive", ".yml": "rasa", ".yaml": "rasa",
-    ".bio": "bio", ".iob": "bio", ".iob2": "bio", ".conll": "bio", ".tsv": "bio", ".txt": "bio", ".conllu": "bio", ".in": "seq",
-}  # fmt: skip
-_TRIES = 500
-
-
-class LabelSource(Config):
-    """Where labelled utterances come from.
-
-    Attributes:
-        path: a file, a folder (all files of the format, at any depth) or a pattern. For "seq" a folder with seq.in, seq.out
-            and label, or one above such folders.
-        builtin: the built-in world instead of a path.
-        size: of the built-in world: rows per language of each partition, e.g. {train = 40, dev = 200}.
-        format: told from the names by default. "spans" is what this stage itself writes.
-        partition: name of the partition of rows that do not say theirs; by default from the name of the file or its folder
-            (train, valid or dev, test), else train.
-        locale: locale or language of rows that do not say theirs; by default from the name of the file or its folder.
-        languages: rows of these languages or locales only.
-    """
-
-    path: str | None = None
-    builtin: Literal["assistant"] | None = None
-    size: dict[str, int] | None = None
-    format: LabelFormat = "auto"
-    partition: str | None = None
-    locale: str | None = None
-    languages: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> LabelSource:
-        if (self.path is None) == (self.builtin is None):
-            raise ValueError("a source needs either `path` or `builtin`")
-        if (self.builtin is None) != (self.size is None):
-            raise ValueError("`size` (rows per language of each partition) goes with `builtin`, and only with it")
-        if any(n <= 0 for n in (self.size or {}).values()):
-            raise ValueError("`size` counts rows: wanted whole numbers above 0")
-        if self.locale is not None and language_of(self.locale) is None:
-            raise ValueError(f"'{self.locale}' is not a locale; wanted e.g. 'de-DE' or 'de'")
-        _check_codes(self.languages)
-        return self
-
-    def files(self) -> list[Path]:
-        """The files on this machine that the source reads."""
-        if self.path is None:
-            return []
-        found = local_files(self.path, tuple(SUFFIXES))
-        return sorted(
-            {g for f in found for g in ([f.parent / n for n in ("seq.in", "seq.out", "label")] if f.name == "seq.in" else [f])}
-        )
 
 
 class LabelsConfig(StageConfig):
@@ -101,117 +46,11 @@ class LabelsConfig(StageConfig):
     @field_validator("languages")
     @classmethod
     def _known(cls, languages: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        _check_codes(languages)
+        check_codes(languages)
         return languages
 
     def reads(self) -> list[Path]:
         return [file for source in self.sources for file in source.files()]
-
-
-def _check_codes(codes: Iterable[str] | None) -> None:
-    for code in codes or ():
-        if language_of(code) is None:
-            raise ValueError(f"'{code}' is not a language or locale; wanted e.g. 'de' or 'de-DE'")
-
-
-def _is_wanted(locale: str, wanted: tuple[str, ...] | None) -> bool:
-    return wanted is None or locale in wanted or language_of(locale) in wanted
-
-
-def read_labelled(source: LabelSource, *, seed: int = 0) -> Iterator[Labelled]:
-    """Partition and Interpretation of every utterance of a source, in the order of its files and lines.
-
-    Raises DataError with file and line where anything is missing or malformed, and where nothing is left.
-    """
-    found = False
-    stream = _builtin(source, seed) if source.builtin else _from_files(source)
-    for partition, row in stream:
-        if language_of(row.locale) is None:
-            raise DataError(
-                "the locale of these utterances is not known",
-                where=source.path,
-                got=repr(row.locale),
-                hint='Say locale = "de-DE", or name the file or its folder so',
-            )
-        if _is_wanted(row.locale, source.languages):
-            found = True
-            yield partition, row
-    if not found:
-        raise DataError(
-            "this source holds no labelled utterances", where=source.path, got=source.languages and "none of its languages"
-        )
-
-
-def _from_files(source: LabelSource) -> Iterator[Labelled]:
-    assert source.path is not None
-    paths = expand(
-        source.path,
-        tuple(s for s, f in SUFFIXES.items() if source.format in ("auto", f) or (source.format, f) == ("spans", "massive")),
-    )
-    whole = [p for p in paths if Path(p).name == "seq.in"]
-    for path in whole if source.format == "seq" or (whole and source.format == "auto") else paths:
-        format = _detect(path) if source.format == "auto" else source.format
-        place = language_of_path(path)
-        locale = source.locale or (place[1] if place else None)
-        partition = source.partition or _partition_of(path)
-        if locale and format in ("massive", "spans") and source.locale is None and not _is_wanted(locale, source.languages):
-            continue
-        if format == "seq":
-            yield from read_seq(str(Path(path).parent), partition=partition, locale=locale)
-        else:
-            yield from _READERS[format](path, partition=partition, locale=locale)
-
-
-_READERS = {"massive": read_massive, "bio": read_bio, "rasa": read_rasa, "spans": read_own}
-
-
-def _partition_of(path: str) -> str:
-    pure = Path(path)
-    for name in [*pure.name.lower().split("."), pure.parent.name.lower(), *pure.stem.lower().replace("_", "-").split("-")]:
-        if name in PARTITIONS:
-            return PARTITIONS[name]
-    return "train"
-
-
-def _detect(path: str) -> str:
-    suffix = suffix_of(path)
-    if suffix not in SUFFIXES:
-        raise DataError(
-            "the format of these labels cannot be told from this name",
-            where=path,
-            wanted=f"a name ending in {', '.join(SUFFIXES)}",
-            hint="Or say format = massive, bio, seq, rasa or spans",
-        )
-    format = SUFFIXES[suffix]
-    if format == "massive":
-        first = first_line(path)
-        return "massive" if '"annot_utt"' in first or '"slots"' not in first else "spans"
-    return format
-
-
-def _builtin(source: LabelSource, seed: int) -> Iterator[Labelled]:
-    """Distinct utterances per partition; none stands in two of them."""
-    for lang in sorted(tinyworld.LOCALES):
-        if not _is_wanted(tinyworld.LOCALES[lang], source.languages):
-            continue
-        seen: set[str] = set()
-        for partition, size in (source.size or {}).items():
-            stream = tinyworld.utterances(lang, seed=derive(f"labels/{partition}/{lang}", seed))
-            left = size
-            for tries, row in enumerate(stream):
-                if normal(row.text) not in seen:
-                    seen.add(normal(row.text))
-                    yield partition, row
-                    left -= 1
-                if not left:
-                    break
-                if tries > _TRIES * size:
-                    raise DataError(
-                        f"the built-in world has not so many different utterances in '{lang}'",
-                        got=f"{size - left} for '{partition}'",
-                        wanted=size,
-                        hint="Ask for fewer",
-                    )
 
 
 def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
@@ -224,7 +63,7 @@ def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     silent = 0
     for index, source in enumerate(config.sources):
         for partition, row in read_labelled(source, seed=seed + index):
-            if not _is_wanted(row.locale, config.languages):
+            if not is_wanted(row.locale, config.languages):
                 continue
             if config.spoken:
                 lang = language_of(row.locale) or row.locale
@@ -282,24 +121,3 @@ def _measure(partitions: Mapping[str, list[Interpretation]], inventory: Mapping[
         slots=len(slots),
         unseen_labels=unseen,
     )
-
-
-def read_partitions(path: Path, format: str = "auto") -> dict[str, list[Interpretation]]:
-    """All utterances by partition: of a labels artifact, or of a file or folder as `LabelSource` takes it.
-
-    Raises RecipeError for an unknown format, DataError where anything cannot be read.
-    """
-    if (path / MANIFEST).is_file():
-        files = sorted(f for f in path.glob("*.jsonl"))
-        if not files:
-            raise DataError("this artifact holds no labels", where=path, wanted="what a labels stage made, or labelled files")
-        return {file.stem: read_labels(file) for file in files}
-    found: dict[str, list[Interpretation]] = {}
-    for partition, row in read_labelled(parse(LabelSource, {"path": str(path), "format": format}, where="labels")):
-        found.setdefault(partition, []).append(row)
-    return found
-
-
-def read_labels(path: Path) -> list[Interpretation]:
-    """The utterances of one {partition}.jsonl of a labels artifact. Raises DataError with file and line."""
-    return [row for _, row in read_own(str(path), partition=Path(path).stem, locale=None)]

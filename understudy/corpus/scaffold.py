@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from understudy.corpus.files import FORMATS, language_of, suffix_of
-from understudy.corpus.labels import SUFFIXES, LabelSource, read_labelled
 from understudy.corpus.lines import first_line
 from understudy.corpus.sources import Source
 from understudy.corpus.units import rows
+from understudy.corpus.utterances import SUFFIXES, LabelSource, read_labelled
 from understudy.errors import DataError, RecipeError, UnderstudyError
 
 __all__ = ["Found", "scaffold", "survey"]

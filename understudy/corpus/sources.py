@@ -16,8 +16,8 @@ from understudy.corpus.files import (
     local_files,
     suffix_of,
 )
-from understudy.corpus.labels import LabelSource
 from understudy.corpus.lines import MAX_LINE, first_line
+from understudy.corpus.utterances import LabelSource
 from understudy.errors import DataError
 
 __all__ = ["LABELLED", "Format", "Source", "detect"]

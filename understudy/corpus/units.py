@@ -16,12 +16,12 @@ from typing import NamedTuple
 from understudy.config import Config
 from understudy.corpus import tinyworld
 from understudy.corpus.files import COMPRESSIONS, FORMATS, expand, is_remote, language_of, language_of_path
-from understudy.corpus.labels import LabelSource, read_labelled
 from understudy.corpus.lines import BadLines, Span
 from understudy.corpus.records import CUT_ANYWHERE, READERS, Columns, Record
 from understudy.corpus.sampling import derive
 from understudy.corpus.sources import LABELLED, Format, Source, detect
 from understudy.corpus.tables import parquet_columns, row_group_sizes
+from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import DataError
 
 __all__ = ["Row", "Unit", "no_text", "rows", "unit_rows", "units", "warn_of"]

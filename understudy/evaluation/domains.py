@@ -13,7 +13,7 @@ from pydantic import Field
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, EncoderRef, ModelRef, StageConfig
 from understudy.corpus.files import language_of
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, Scores, counts
 from understudy.evaluation.nlu import evaluate, load_parser

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, ModelRef, StageConfig
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import DataError, nearest
 from understudy.evaluation.lineage import Ancestor, curves, data_cards, family
 from understudy.evaluation.metrics import COUNTS, counts

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from understudy import artifact
 from understudy.artifact import Artifact
-from understudy.corpus.labels import read_partitions
+from understudy.corpus.utterances import read_partitions
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, Scores, confidence_figures, counts, mean, resample, squeeze
 from understudy.interpretation import Interpretation, Parser, parse

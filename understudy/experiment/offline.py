@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from understudy.corpus.labels import read_partitions
+from understudy.corpus.utterances import read_partitions
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, counts, figures, resample
 from understudy.interpretation import Interpretation

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, NluRef, StageConfig
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import ArtifactError, ExportError
 from understudy.export.gates import parity_gate
 from understudy.export.graph import Part, Quantisation, write_graph

@@ -19,7 +19,7 @@ from pydantic import Field
 from understudy.artifact import Artifact
 from understudy.config import Config, CorpusRef
 from understudy.corpus.files import language_of
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import ArtifactError, ExportError
 from understudy.model.nlu import NLUSettings
 from understudy.text.spoken import LANGUAGES, spoken

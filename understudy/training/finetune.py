@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from understudy.artifact import Artifact, Draft
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import RecipeError, TrainingError
 from understudy.interpretation import Interpretation
 from understudy.model.encoder import MaskedLM

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.artifact import Artifact
-from understudy.corpus.labels import read_labels
+from understudy.corpus.utterances import read_labels
 from understudy.errors import ArtifactError, RecipeError, TrainingError
 from understudy.model.heads import NLU
 from understudy.model.nlu import load_nlu, read_settings
