@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 Server = tuple[subprocess.Popen[str], str]
+PATIENT = "limits.wait_ms=60000"  # nobody is sent away, however slow the machine
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browsing import browsing, chromium
-from helpers_server import running
+from helpers_server import PATIENT, running
 from helpers_tiny import export, write_nlu
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def strict_dir(tokenizer_dir: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def url(runtime_dir: Path, strict_dir: Path) -> Iterator[str]:
-    with running("--model", f"main={runtime_dir}", "--model", f"strict={strict_dir}") as (_, url):
+    with running("--model", f"main={runtime_dir}", "--model", f"strict={strict_dir}", PATIENT) as (_, url):
         yield url
 
 

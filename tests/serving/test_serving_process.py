@@ -14,14 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from helpers_server import Server, running
+from helpers_server import PATIENT, Server, running
 from helpers_tiny import SENTENCES, export
 
 from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
 from understudy.serving.process import ServeConfig, load_models, serve, settings
-
-PATIENT = "limits.wait_ms=60000"  # nobody is sent away, however slow the machine
 
 
 @pytest.fixture
