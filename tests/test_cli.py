@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from rich import markup
+
+from understudy.cli import app
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -170,3 +176,20 @@ def test_a_stage_verb_does_not_replace_an_artifact_of_another_kind(tmp_path: Pat
     done = understudy("tokenizer", "train", tmp_path / "out", f"corpus={tmp_path}", "vocab_size=100")
     assert "an artifact of another kind stands here. Got: corpus. Wanted: tokenizer." in refused(done)
     assert (tmp_path / "out" / "train.jsonl").exists()
+
+
+def helps(command: Any, path: str = "understudy") -> Iterator[tuple[str, str]]:
+    """Each verb with what its help says, of itself and of what it takes."""
+    yield from ((path, said) for said in (command.help, *(getattr(p, "help", None) for p in command.params)) if said)
+    for name, below in getattr(command, "commands", {}).items():
+        yield from helps(below, f"{path} {name}")
+
+
+def test_no_help_loses_a_word_as_markup() -> None:
+    found = list(helps(typer.main.get_command(app)))
+    assert len({path for path, _ in found}) > 30
+    assert [(path, said) for path, said in found if markup.render(said).plain != said.replace("\\[", "[")] == []
+
+
+def test_the_help_of_a_study_names_the_table_it_wants() -> None:
+    assert "[study]" in understudy("study", "claims", "--help").stdout.decode()

@@ -148,7 +148,7 @@ def init(
 
 @app.command()
 def parse(
-    texts: Annotated[list[str] | None, typer.Argument(help="Utterances.", metavar="[TEXT]...")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="Utterances.", metavar="TEXT")] = None,
     model: ModelOption = ...,  # type: ignore[assignment]
     lang: LangOption = None,
     jsonl: Annotated[

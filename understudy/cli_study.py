@@ -30,7 +30,8 @@ class PaperTable(StrEnum):
     SIZE = "size"
 
 
-RecipeArgument = Annotated[Path, typer.Argument(help="A recipe with a table [study], such as recipes/tiny.toml.")]
+# Help is rich markup: a bracket that is to be read stands behind a backslash.
+RecipeArgument = Annotated[Path, typer.Argument(help=r"A recipe with a table \[study], such as recipes/tiny.toml.")]
 OverridesArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as for run.")]
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Seeds of every fine-tuning.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
