@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from understudy.cli import app
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-def understudy(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def understudy(*arguments: object, stdin: bytes = b"", columns: int | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "understudy", *(str(a) for a in arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | ({"COLUMNS": str(columns)} if columns else {})
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, env=environment)
 
 
 def refused(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -193,3 +195,14 @@ def test_no_help_loses_a_word_as_markup() -> None:
 
 def test_the_help_of_a_study_names_the_table_it_wants() -> None:
     assert "[study]" in understudy("study", "claims", "--help").stdout.decode()
+
+
+def test_off_a_terminal_a_table_is_as_wide_as_what_it_holds_or_as_columns_says(tmp_path: Path) -> None:
+    name = "long/" * 30 + "name"
+    stage = f'[stage."{name}"]\nkind = "corpus"\nsources = [{{ builtin = "text", size = 1 }}]'
+    (tmp_path / "wide.toml").write_text(f'name = "wide"\n{stage}')
+    piped, cut = (understudy("run", tmp_path / "wide.toml", "--dry-run", columns=columns) for columns in (None, 70))
+    heading, row = piped.stdout.decode().splitlines()
+    assert row.startswith(f"{name}  corpus  ")
+    assert len(heading) == len(row)
+    assert max(map(len, cut.stdout.decode().splitlines())) == 70

@@ -25,6 +25,7 @@ from understudy.cli_shared import (
     ModelOption,
     PartitionOption,
     announce,
+    display,
     done_table,
     parser_at,
     plan_table,
@@ -93,11 +94,11 @@ def run(
 
     loaded = recipes.load(recipe, overrides or [])
     if dry_run:
-        Console().print(plan_table(recipes.plan(loaded, only=only or [])))
+        display(plan_table(recipes.plan(loaded, only=only or [])))
         return
     done = run_jobs(loaded, jobs, only=only or [], on_start=announce)
     if done:
-        Console().print(done_table(done))
+        display(done_table(done))
     for item in done:
         if item.artifact.kind == "report":
             print_report(item.artifact)
@@ -122,7 +123,7 @@ def plan(
     if as_json:
         typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
-        Console().print(*planner.tables(rows, planner.GPUS[gpu]), sep="\n\n")
+        display(*planner.tables(rows, planner.GPUS[gpu]))
 
 
 @app.command()
@@ -169,7 +170,7 @@ def parse(
     from understudy.evaluation.summary import marked
 
     for interpretation in parser.batch(texts, [lang] * len(texts)):
-        Console().print(marked(interpretation.to_dict()))
+        display(marked(interpretation.to_dict()))
 
 
 @app.command()
@@ -220,7 +221,7 @@ def nlu(
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        Console().print(nlu_table({"": report}))
+        display(nlu_table({"": report}))
 
 
 add_stage_verbs(app, evaluate_app)

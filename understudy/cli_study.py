@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from understudy.cli_shared import JobsOption, announce, plan_table
+from understudy.cli_shared import JobsOption, announce, display, plan_table
 
 if TYPE_CHECKING:
     from understudy.recipe import Recipe
@@ -148,7 +147,7 @@ def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Part
 
     derived = run.derive(path, overrides or [], make)
     if dry_run:
-        Console().print(plan_table(derived.plan()))
+        display(plan_table(derived.plan()))
         return
     page = run.run(derived, jobs=jobs, on_start=announce)
     if page is not None:
