@@ -65,7 +65,9 @@ def port(served: tuple[Application, int]) -> Iterator[int]:
     app, port = served
     yield port
     reply, patience = exchange(port, WHOLE), time.monotonic() + 20
-    while reply.startswith(b"HTTP/1.1 429") and time.monotonic() < patience:  # a slow machine may still be at what was asked before
+    while (
+        reply.startswith(b"HTTP/1.1 429") and time.monotonic() < patience
+    ):  # a slow machine may still be at what was asked before
         time.sleep(0.1)
         reply = exchange(port, WHOLE)
     assert reply.startswith(b"HTTP/1.1 200")
