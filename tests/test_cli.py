@@ -100,6 +100,11 @@ def test_a_model_that_is_no_artifact_is_named(tmp_path: Path) -> None:
     assert "no such artifact" in refused(understudy("parse", "--model", tmp_path / "none", "hello"))
 
 
+def test_what_names_no_language_is_refused(tmp_path: Path) -> None:
+    done = understudy("parse", "--model", tmp_path / "none", "--lang", "de DE", "hello")
+    assert "this names no language. Got: de DE. Wanted: such as de, de-DE or pt_BR." in refused(done)
+
+
 def test_an_unknown_language_of_spoken_form_is_refused() -> None:
     assert "xx" in refused(understudy("spoken", "--lang", "xx", stdin=b"1\n"))
 

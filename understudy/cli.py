@@ -157,9 +157,11 @@ def parse(
     ] = False,
 ) -> None:
     """Print the intent and slots of utterances."""
+    from understudy.interpretation import check_lang, json_lines
+
+    check_lang(lang)
     parser = parser_at(model)
     if jsonl:
-        from understudy.interpretation import json_lines
         from understudy.text.stream import stdin_lines
 
         for line in json_lines(parser, stdin_lines(), lang, together=1 if sys.stdin.isatty() else 64):
