@@ -56,7 +56,8 @@ class Interpretation:
 
     out_of_domain: the model's confidence is below the threshold that it brings, so that the utterance is probably none of those
     it was made for; intent and slots are still what it holds likeliest. ranking: the likeliest intents with their confidences, this
-    one first, where that was asked for. spoken: the spoken form that the model read, where it turned `text` into another.
+    one first, where that was asked for. spoken: the spoken form that the model read, where it turned `text` into another. id: of a
+    labelled utterance in the data it comes from, where that is known; translations of one another share it.
     """
 
     text: str
@@ -68,6 +69,7 @@ class Interpretation:
     out_of_domain: bool = False
     ranking: tuple[tuple[str, float], ...] = ()
     spoken: str = ""
+    id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary: text, intent, confidence, out_of_domain, domain, slots (name, value, start, end, confidence), and,
