@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from rich import markup
+
+from understudy.cli import app
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-def understudy(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def understudy(*arguments: object, stdin: bytes = b"", columns: int | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "understudy", *(str(a) for a in arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | ({"COLUMNS": str(columns)} if columns else {})
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, env=environment)
 
 
 def refused(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -90,6 +98,11 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
 
 def test_a_model_that_is_no_artifact_is_named(tmp_path: Path) -> None:
     assert "no such artifact" in refused(understudy("parse", "--model", tmp_path / "none", "hello"))
+
+
+def test_what_names_no_language_is_refused(tmp_path: Path) -> None:
+    done = understudy("parse", "--model", tmp_path / "none", "--lang", "de DE", "hello")
+    assert "this names no language. Got: de DE. Wanted: such as de, de-DE or pt_BR." in refused(done)
 
 
 def test_an_unknown_language_of_spoken_form_is_refused() -> None:
@@ -170,3 +183,31 @@ def test_a_stage_verb_does_not_replace_an_artifact_of_another_kind(tmp_path: Pat
     done = understudy("tokenizer", "train", tmp_path / "out", f"corpus={tmp_path}", "vocab_size=100")
     assert "an artifact of another kind stands here. Got: corpus. Wanted: tokenizer." in refused(done)
     assert (tmp_path / "out" / "train.jsonl").exists()
+
+
+def helps(command: Any, path: str = "understudy") -> Iterator[tuple[str, str]]:
+    """Each verb with what its help says, of itself and of what it takes."""
+    yield from ((path, said) for said in (command.help, *(getattr(p, "help", None) for p in command.params)) if said)
+    for name, below in getattr(command, "commands", {}).items():
+        yield from helps(below, f"{path} {name}")
+
+
+def test_no_help_loses_a_word_as_markup() -> None:
+    found = list(helps(typer.main.get_command(app)))
+    assert len({path for path, _ in found}) > 30
+    assert [(path, said) for path, said in found if markup.render(said).plain != said.replace("\\[", "[")] == []
+
+
+def test_the_help_of_a_study_names_the_table_it_wants() -> None:
+    assert "[study]" in understudy("study", "claims", "--help").stdout.decode()
+
+
+def test_off_a_terminal_a_table_is_as_wide_as_what_it_holds_or_as_columns_says(tmp_path: Path) -> None:
+    name = "long/" * 30 + "name"
+    stage = f'[stage."{name}"]\nkind = "corpus"\nsources = [{{ builtin = "text", size = 1 }}]'
+    (tmp_path / "wide.toml").write_text(f'name = "wide"\n{stage}')
+    piped, cut = (understudy("run", tmp_path / "wide.toml", "--dry-run", columns=columns) for columns in (None, 70))
+    heading, row = piped.stdout.decode().splitlines()
+    assert row.startswith(f"{name}  corpus  ")
+    assert len(heading) == len(row)
+    assert max(map(len, cut.stdout.decode().splitlines())) == 70

@@ -98,6 +98,14 @@ def test_the_report_reads_all_seeds_and_the_export_the_first(toml: Path) -> None
     assert inputs["runtime"] == ["nlu"]
 
 
+def test_a_domains_stage_reads_all_seeds_too(toml: Path) -> None:
+    toml.write_text(toml.read_text() + '[stage.domains]\nkind = "domains"\nmodels = { student = ["nlu"] }\nlabels = "labels"\n')
+    loaded = load(toml)
+    inputs = {item.name: list(item.inputs) for item in recipe.plan(loaded)}
+    assert inputs["domains"] == ["nlu", "nlu@1", "nlu@2", "labels"]
+    assert seeds.expand(loaded.stage, loaded.seed) == loaded.stage
+
+
 def test_one_seed_can_be_named(toml: Path) -> None:
     inputs = {item.name: list(item.inputs) for item in recipe.plan(load(toml, "stage.runtime.model=nlu@2"))}
     assert inputs["runtime"] == ["nlu@2"]

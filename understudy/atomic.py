@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = ["locked", "replacing", "write_texts"]
+
+# Of Linux's renameat2(2): paths are as the process sees them, and the two change places.
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     draft.mkdir()
     try:
         yield draft
-        for inside in sorted(draft.rglob("*")):
+        for inside in [*sorted(draft.rglob("*")), draft]:
             _sync(inside)
         _rename(draft, path)
     finally:
@@ -53,14 +57,25 @@ def write_texts(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _rename(draft: Path, path: Path) -> None:
-    """A kill between the two renames leaves the old directory under `.NAME.old`, which is removed next time."""
+    """Where the two cannot be exchanged, a kill between two renames leaves the old directory under `.NAME.old`, which is removed
+    next time."""
     old = path.parent / f".{path.name}.old"
     shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        path.rename(old)
-    draft.rename(path)
+    if not (path.exists() and _exchange(draft, path)):
+        if path.exists():
+            path.rename(old)
+        draft.rename(path)
     _sync(path.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two directories change places in one step, so that each path always has one. False where that was not done: not every
+    system and file system knows how, and whatever else is wrong the renames that follow will tell."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    return bool(renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def _sync(path: Path) -> None:

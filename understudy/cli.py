@@ -25,6 +25,7 @@ from understudy.cli_shared import (
     ModelOption,
     PartitionOption,
     announce,
+    display,
     done_table,
     parser_at,
     plan_table,
@@ -93,11 +94,11 @@ def run(
 
     loaded = recipes.load(recipe, overrides or [])
     if dry_run:
-        Console().print(plan_table(recipes.plan(loaded, only=only or [])))
+        display(plan_table(recipes.plan(loaded, only=only or [])))
         return
     done = run_jobs(loaded, jobs, only=only or [], on_start=announce)
     if done:
-        Console().print(done_table(done))
+        display(done_table(done))
     for item in done:
         if item.artifact.kind == "report":
             print_report(item.artifact)
@@ -122,7 +123,7 @@ def plan(
     if as_json:
         typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
-        Console().print(*planner.tables(rows, planner.GPUS[gpu]), sep="\n\n")
+        display(*planner.tables(rows, planner.GPUS[gpu]))
 
 
 @app.command()
@@ -148,7 +149,7 @@ def init(
 
 @app.command()
 def parse(
-    texts: Annotated[list[str] | None, typer.Argument(help="Utterances.", metavar="[TEXT]...")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="Utterances.", metavar="TEXT")] = None,
     model: ModelOption = ...,  # type: ignore[assignment]
     lang: LangOption = None,
     jsonl: Annotated[
@@ -156,9 +157,11 @@ def parse(
     ] = False,
 ) -> None:
     """Print the intent and slots of utterances."""
+    from understudy.interpretation import check_lang, json_lines
+
+    check_lang(lang)
     parser = parser_at(model)
     if jsonl:
-        from understudy.interpretation import json_lines
         from understudy.text.stream import stdin_lines
 
         for line in json_lines(parser, stdin_lines(), lang, together=1 if sys.stdin.isatty() else 64):
@@ -169,7 +172,7 @@ def parse(
     from understudy.evaluation.summary import marked
 
     for interpretation in parser.batch(texts, [lang] * len(texts)):
-        Console().print(marked(interpretation.to_dict()))
+        display(marked(interpretation.to_dict()))
 
 
 @app.command()
@@ -220,7 +223,7 @@ def nlu(
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        Console().print(nlu_table({"": report}))
+        display(nlu_table({"": report}))
 
 
 add_stage_verbs(app, evaluate_app)

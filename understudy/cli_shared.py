@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = [
     "PartitionOption",
     "SeedOption",
     "announce",
+    "display",
     "done_table",
     "parser_at",
     "plan_table",
@@ -40,6 +43,8 @@ JobsOption = Annotated[
     int, typer.Option("--jobs", min=1, help="Stages at a time, each in a process of its own where there are more.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+
+_UNBOUNDED = 1_000_000  # characters in a line
 
 
 def parser_at(path: Path) -> Parser:
@@ -61,14 +66,22 @@ def announce(planned: Planned) -> None:
     logging.getLogger("understudy").info("%s: %s", planned.name, "resuming" if planned.state == "resume" else "making")
 
 
+def display(*shown: RenderableType) -> None:
+    """Print tables and text, an empty line between them: as wide as the terminal or COLUMNS; in a file or a pipe, as wide as they are."""
+    console = Console(markup=False)
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        unbounded = console.options.update(width=_UNBOUNDED)
+        console.width = max(console.width, *(console.measure(one, options=unbounded).maximum for one in shown))
+    console.print(*shown, sep="\n\n")
+
+
 def print_report(report: Artifact) -> None:
     """Print a report's tables and where its page stands."""
     from understudy.evaluation.summary import summary
 
-    console = Console()
-    console.print(summary(json.loads((report.path / "report.json").read_text(encoding="utf-8"))))
+    display(summary(json.loads((report.path / "report.json").read_text(encoding="utf-8"))))
     page = report.path / "report.html"
-    console.print(f"\nreport: {page if page.exists() else page.with_suffix('.json')}", soft_wrap=True, highlight=False)
+    typer.echo(f"\nreport: {page if page.exists() else page.with_suffix('.json')}")
 
 
 def plan_table(planned: Sequence[Planned]) -> Table:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from understudy.cli_shared import SeedOption, print_report
+from understudy.cli_shared import SeedOption, display, print_report
 
 __all__ = ["add_stage_verbs", "job"]
 
@@ -91,5 +90,5 @@ def _make(kind: str, settings: Sequence[str], out: Path, seed: int) -> None:
         print_report(made)
         return
     if (table := made.path / "search.json").exists():
-        Console().print(search_table(json.loads(table.read_text(encoding="utf-8"))))
+        display(search_table(json.loads(table.read_text(encoding="utf-8"))))
     typer.echo(f"{made.path}  {made.kind} {made.hash[:12]}")

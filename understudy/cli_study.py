@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from understudy.cli_shared import JobsOption, announce, plan_table
+from understudy.cli_shared import JobsOption, announce, display, plan_table
 
 if TYPE_CHECKING:
     from understudy.recipe import Recipe
@@ -30,7 +29,8 @@ class PaperTable(StrEnum):
     SIZE = "size"
 
 
-RecipeArgument = Annotated[Path, typer.Argument(help="A recipe with a table [study], such as recipes/tiny.toml.")]
+# Help is rich markup: a bracket that is to be read stands behind a backslash.
+RecipeArgument = Annotated[Path, typer.Argument(help=r"A recipe with a table \[study], such as recipes/tiny.toml.")]
 OverridesArgument = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, as for run.")]
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Seeds of every fine-tuning.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
@@ -147,7 +147,7 @@ def _study(path: Path, overrides: list[str] | None, make: Callable[[Recipe, Part
 
     derived = run.derive(path, overrides or [], make)
     if dry_run:
-        Console().print(plan_table(derived.plan()))
+        display(plan_table(derived.plan()))
         return
     page = run.run(derived, jobs=jobs, on_start=announce)
     if page is not None:

@@ -17,11 +17,14 @@ from typing import Any, Protocol, runtime_checkable
 from understudy.errors import DataError
 
 __all__ = [
+    "LANG",
+    "LANG_CHARS",
     "OUTSIDE",
     "Interpretation",
     "Parser",
     "Slot",
     "annotate",
+    "check_lang",
     "json_lines",
     "parse",
     "parse_annotation",
@@ -30,6 +33,9 @@ __all__ = [
 ]
 
 OUTSIDE = "O"
+LANG = r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"
+"""The shape of a language or locale: de, de-DE, pt_BR, zh-Hans-CN."""
+LANG_CHARS = 35  # what RFC 5646 (4.4.1) asks room for
 _BRACKET = re.compile(r"\[\s*([^\[\]:\s][^\[\]:]*?)\s*:\s*([^\[\]]*?)\s*\]")
 
 
@@ -50,7 +56,8 @@ class Interpretation:
 
     out_of_domain: the model's confidence is below the threshold that it brings, so that the utterance is probably none of those
     it was made for; intent and slots are still what it holds likeliest. ranking: the likeliest intents with their confidences, this
-    one first, where that was asked for. spoken: the spoken form that the model read, where it turned `text` into another.
+    one first, where that was asked for. spoken: the spoken form that the model read, where it turned `text` into another. id: of a
+    labelled utterance in the data it comes from, where that is known; translations of one another share it.
     """
 
     text: str
@@ -62,6 +69,7 @@ class Interpretation:
     out_of_domain: bool = False
     ranking: tuple[tuple[str, float], ...] = ()
     spoken: str = ""
+    id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary: text, intent, confidence, out_of_domain, domain, slots (name, value, start, end, confidence), and,
@@ -165,6 +173,12 @@ def parse(parser: Parser, gold: Sequence[Interpretation]) -> list[Interpretation
     """What a model makes of the texts of `gold`, each in its locale, as it was trained: one that reads typed text in its spoken form
     must know the language."""
     return parser.batch([g.text for g in gold], [g.locale or None for g in gold])
+
+
+def check_lang(lang: str | None) -> None:
+    """Raises DataError for what has not the shape of a language or locale."""
+    if lang is not None and not (len(lang) <= LANG_CHARS and re.fullmatch(LANG, lang)):
+        raise DataError("this names no language", where="lang", got=lang[: LANG_CHARS + 1], wanted="such as de, de-DE or pt_BR")
 
 
 def json_lines(parser: Parser, texts: Iterator[str], lang: str | None, *, together: int) -> Iterator[str]:

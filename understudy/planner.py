@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from understudy import artifact
 from understudy.artifact import Manifest
@@ -281,11 +282,10 @@ def tables(planned: Sequence[Planned], device: Device) -> list[Table]:
     for row in planned:
         name = row.stage if row.teacher is None else f"{row.stage}\n  from {row.teacher}"
         gigabytes = [_short(value / 1e9) for value in asdict(row.memory).values()]
-        parts.add_row(name, *gigabytes, "yes" if row.fits else f"[red]no: {device.memory / 1e9:.0f}[/red]")
-        millions = f"{row.model.parameters_total / 1e6:,.1f}M"
+        parts.add_row(name, *gigabytes, "yes" if row.fits else Text(f"no: {device.memory / 1e9:.0f}", "red"))
         work.add_row(
             name,
-            millions,
+            f"{row.model.parameters_total / 1e6:,.1f}M",
             UNKNOWN if row.updates is None else f"{row.updates:,}",
             f"{row.tokens_per_rank:,}",
             UNKNOWN if row.flops is None else f"{row.flops:.1e}",

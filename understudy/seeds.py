@@ -1,6 +1,6 @@
 """A stage with several seeds is several stages: NAME with the recipe's seed s, NAME@1 with s + 1, NAME@2 with s + 2 (A 3.2).
 
-Whoever refers to NAME gets the first. An evaluate stage that names it gets all of them, and reports their mean and spread.
+Whoever refers to NAME gets the first. An evaluate or domains stage that names it gets all of them, and reports their mean and spread.
 `@` cannot stand in a name that a recipe gives, so nothing of a user's own is mistaken for a seed.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from understudy.config import ModelRef, StageConfig
 from understudy.errors import RecipeError
+from understudy.evaluation.domains import DomainsConfig
 from understudy.evaluation.evaluate import EvaluateConfig
 from understudy.training.finetune import FinetuneConfig
 
@@ -19,14 +20,15 @@ SEPARATOR = "@"
 
 
 def expand(configs: Mapping[str, StageConfig], seed: int) -> dict[str, StageConfig]:
-    """`configs` by name with each finetune stage of n `seeds` as n stages, one after another, and read so by evaluate stages.
+    """`configs` by name with each finetune stage of n `seeds` as n stages, one after another, and read so by evaluate and domains
+    stages.
 
     `seed` is the recipe's. What has been expanded is left as it is.
     """
     several = {n: c.seeds for n, c in configs.items() if isinstance(c, FinetuneConfig) and c.seeds > 1}
     expanded: dict[str, StageConfig] = {}
     for name, config in configs.items():
-        if isinstance(config, EvaluateConfig):
+        if isinstance(config, EvaluateConfig | DomainsConfig):
             models = {title: _all(refs, several) for title, refs in config.models.items()}
             expanded[name] = config.model_copy(update={"models": models})
             continue

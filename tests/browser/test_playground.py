@@ -153,6 +153,20 @@ def test_the_language_goes_along(page: Page):
     assert page.get_attribute("#text", "lang") == "de"
 
 
+def test_a_language_is_asked_for_where_a_model_reads_spoken_form(page: Page):
+    def as_typed(route: Any) -> None:
+        reply = route.fetch()
+        models = [model | {"spoken": False, "languages": []} for model in reply.json()["models"]]
+        route.fulfill(response=reply, json={"models": models})
+
+    assert page.is_visible("#lang")
+    page.route("**/v1/models", as_typed)
+    page.reload()
+    page.wait_for_selector("#model option", state="attached")
+    assert not page.is_visible("#lang")
+    parse(page, "stop")
+
+
 def test_several_intents_are_ranked_where_the_reply_has_them(page: Page):
     def with_ranking(route: Any) -> None:
         reply = route.fetch()

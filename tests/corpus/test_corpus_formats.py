@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def massive(**fields: str) -> str:
 
 def test_massive(tmp_path: Path) -> None:
     assert read(put(tmp_path / "x.jsonl", massive())) == [("dev", WAKE)]
+    assert read(put(tmp_path / "x.jsonl", massive(id="17"))) == [("dev", replace(WAKE, id="17"))]
 
 
 def test_massive_japanese_with_spaces_in_the_annotation_only(tmp_path: Path) -> None:
@@ -240,12 +242,14 @@ def test_half_a_character_is_refused_before_it_is_to_be_written(tmp_path: Path) 
 SLOT = st.tuples(st.sampled_from(["time", "date"]), st.integers(0, 9), st.integers(1, 4))
 
 
-@given(st.text(min_size=14, max_size=20).filter(str.strip), SLOT)
-def test_our_own_rows_come_back(tmp_path_factory: pytest.TempPathFactory, text: str, slot: tuple[str, int, int]) -> None:
+@given(st.text(min_size=14, max_size=20).filter(str.strip), SLOT, st.sampled_from(["", "17"]))
+def test_our_own_rows_come_back(tmp_path_factory: pytest.TempPathFactory, text: str, slot: tuple[str, int, int], id: str) -> None:
     name, start, length = slot
     if any(0xD800 <= ord(c) < 0xE000 for c in text):
         return
-    row = Interpretation(text, "a_b", (Slot(name, text[start : start + length], start, start + length),), "a", locale="de-DE")
+    row = Interpretation(
+        text, "a_b", (Slot(name, text[start : start + length], start, start + length),), "a", locale="de-DE", id=id
+    )
     path = tmp_path_factory.mktemp("own") / "train.jsonl"
     path.write_text(write_row(row) + "\n", encoding="utf-8")
     assert list(read_own(str(path), partition="train", locale=None)) == [("train", row)]

@@ -19,7 +19,7 @@ from understudy.config import NluRef, parse
 from understudy.errors import DataError, RecipeError
 from understudy.evaluation.evaluate import EvaluateConfig, latency, run
 from understudy.evaluation.lineage import curves, family
-from understudy.evaluation.plots import card_plot
+from understudy.evaluation.plots import budget_plot, card_plot, exact_match_plot, interval_plot, loss_plot, scatter_plot
 from understudy.evaluation.report import card_tables, render
 from understudy.evaluation.summary import marked, pieces, summary
 from understudy.export import export
@@ -280,3 +280,17 @@ def test_a_data_card_becomes_a_table_per_amount() -> None:
     assert words["rows"][1] == ["en", "70", ""]
     assert (spoken["title"], spoken["rows"]) == ("spoken share", [["de", "0.7"]])
     assert notes == {"title": "", "columns": ["", "copies"], "rows": [["de", "1.5"]]}
+
+
+def test_names_in_plots_are_read_as_they_are() -> None:
+    """Of two dollars matplotlib would make mathematics."""
+    name, scores = "a$b$", {"exact_match": 50.0}
+    for picture in (
+        exact_match_plot({name: {"locales": {f"{name}1": scores}, "mean": scores}, "other": {"locales": {}, "mean": scores}}),
+        loss_plot({name: [(1, 2.0), (2, 1.0)], f"{name}1": [(1, 2.0), (2, 1.0)]}),
+        scatter_plot({name: [(1, 2.0), (2, 1.0)]}, f"{name}1"),
+        budget_plot({name: {f"{name}1": [(1.0, 50.0, 1.0), (5.0, 60.0, 1.0)]}}),
+        interval_plot([(name, 1.0, 0.0, 2.0), (f"{name}1", 1.0, 0.0, 2.0)], "x"),
+        card_plot({"languages": dict.fromkeys((name, f"{name}1"), CARD["languages"]["de"])}),
+    ):
+        assert {name, f"{name}1"} <= set(re.findall(r"<text[^>]*>([^<]*)</text>", picture))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,20 @@ def test_the_likeliest_intents_are_named_where_they_are_asked_for(client: TestCl
         assert found["ranking"][0] == {"intent": found["intent"], "confidence": found["confidence"]}
 
 
+def test_languages_have_the_shape_of_a_tag(client: TestClient):
+    langs = ["pt_BR", "de-DE", "zh-Hans-CN", None]
+    assert client.post("/v1/parse", json={"text": ["stop"] * 4, "lang": langs}).status_code == 200
+
+
+def test_a_model_names_the_languages_whose_spoken_form_it_reads(runtime: Runtime):
+    listens = copy(runtime)
+    listens.settings = runtime.settings.model_copy(update={"spoken": True})
+    with TestClient(create_app({"typed": runtime, "spoken": listens})) as client:
+        typed, spoken = client.get("/v1/models").json()["models"]
+    assert (typed["spoken"], typed["languages"]) == (False, [])
+    assert (spoken["spoken"], len(spoken["languages"]), spoken["languages"][:3]) == (True, 12, ["ar", "de", "en"])
+
+
 def test_all_scripts_come_back_as_they_went(client: TestClient):
     for text in ("明日の朝七時に起こして", "اضبط المنبه", "कल सुबह", "wake 👩‍👩‍👧 me\u0000"):
         assert client.post("/v1/parse", json={"text": text}).json()["interpretations"][0]["text"] == text
@@ -87,6 +102,10 @@ def test_all_scripts_come_back_as_they_went(client: TestClient):
         (b'{"text": ""}', 422, "unreadable", "text 0: there is nothing to understand"),
         (b'{"text": ["a", " "]}', 422, "unreadable", "text 1: there is nothing to understand"),
         (b'{"text": ["a", "b"], "lang": ["en"]}', 422, "unreadable", "2 texts, 1 languages"),
+        (b'{"text": "a", "lang": "de; DE"}', 422, "invalid_request", "'lang' cannot be used. Got: String should match pattern"),
+        (b'{"text": ["a", "b"], "lang": ["de", "d"]}', 422, "invalid_request", "String should match pattern"),
+        (b'{"text": "a", "lang": ""}', 422, "invalid_request", "'lang'"),
+        (json.dumps({"text": "a", "lang": "de" + "-abcdefgh" * 4}).encode(), 422, "invalid_request", "at most 35 characters"),
         (b'{"text": "\\ud800"}', 400, "not_json", "hex escape"),
         (b'{"text": "a", "model": "third"}', 404, "unknown_model", "one of main, other"),
         (b'{"text": "a", "timeout_ms": 0}', 422, "invalid_request", "timeout_ms"),

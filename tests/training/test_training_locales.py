@@ -50,6 +50,26 @@ def test_shares_of_a_whole_number_are_not_rounded() -> None:
     assert len(hold_out(gold, 0.29, seed=0)[1]) == 29  # and 0.29 x 100 a little less than 29
 
 
+def test_translations_are_held_out_together() -> None:
+    gold = [
+        Interpretation(f"{n} in {locale}", "greet", locale=locale, id=str(n)) for locale in ("de-DE", "en-US") for n in range(8)
+    ]
+    learned, aside = hold_out([*gold, Interpretation("alone", "greet", locale="en-US", id="9")], 0.25, seed=0)
+    assert len({one.id for one in aside}) == 2  # of nine
+    assert not {one.id for one in aside} & {one.id for one in learned}
+    assert len(aside) + len(learned) == 17
+
+
+def test_utterances_without_an_id_are_held_out_of_each_locale() -> None:
+    gold = [Interpretation(f"{n}", "greet", locale=locale) for locale in ("de-DE", "en-US") for n in range(8)]
+    with_ids = [Interpretation(f"{n}", "greet", locale="de-DE", id=str(n)) for n in range(4)]
+    _, alone = hold_out(gold, 0.25, seed=0)
+    _, mixed = hold_out([*with_ids, *gold], 0.25, seed=0)
+    assert [one.locale for one in alone] == ["de-DE", "de-DE", "en-US", "en-US"]
+    assert [one for one in mixed if not one.id] == alone
+    assert len(mixed) == 5
+
+
 def test_a_locale_without_utterances_is_named_with_the_nearest(world: World, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Got: en-UK.*Wanted: one of de-DE, en-US.*'en-US'"):
         run(world, tmp_path, locales=["de-DE", "en-UK"])

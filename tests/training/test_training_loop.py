@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -21,8 +21,10 @@ from understudy.training.loop import Convergence, steps, train
 from understudy.training.losses import Part
 from understudy.training.machine import Machine
 from understudy.training.masking import Masking
+from understudy.training.milestones import Milestones
 from understudy.training.objectives import MaskedLanguageModelling
 from understudy.training.optim import OptimConfig, build
+from understudy.training.outcome import Outcome
 from understudy.training.tally import evaluate
 
 PLAIN = Machine(torch.device("cpu"), "fp32", False, None)
@@ -197,6 +199,21 @@ def test_a_run_stops_when_converged(world: World, tmp_path: Path) -> None:
     rule = Convergence(patience=2, tolerance=0.01)
     _, outcome = run(world, tmp_path, total=100, eval_every=3, validate=lambda: {"loss": 1.0}, until=rule)
     assert outcome.steps == 9
+
+
+def test_an_evaluation_at_a_milestone_is_none_of_those_that_convergence_waits_for(world: World, tmp_path: Path) -> None:
+    class Passed:
+        """A milestone after the fourth update and one after the fifth."""
+
+        def passed(self, outcome: Outcome) -> list[int]:
+            return [outcome.steps] if outcome.steps in (4, 5) else []
+
+        def keep(self, outcome: Outcome) -> None: ...
+
+    rule, milestones = Convergence(patience=2, tolerance=0.01), cast(Milestones, Passed())
+    options = {"eval_every": 3, "validate": lambda: {"loss": 1.0}, "until": rule, "milestones": milestones}
+    _, outcome = run(world, tmp_path, total=100, **options)
+    assert [found["step"] for found in outcome.validations] == [3, 4, 5, 6, 9]
 
 
 def test_the_best_weights_are_left_where_asked_for(world: World, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from typing import Any
 
@@ -12,12 +13,13 @@ import torch.nn.functional as F
 from helpers_training import World, tiny
 
 from understudy.model.heads import NLU
-from understudy.training.batches import Labelled, LabelledSequences, MaskedBatch, MaskedSequences, Pieces, batches
+from understudy.training.batches import Labelled, LabelledBatch, LabelledSequences, MaskedBatch, MaskedSequences, Pieces, batches
 from understudy.training.loop import steps
 from understudy.training.masking import Masking
 from understudy.training.objectives import Distillation, MaskedLanguageModelling, Objective, even_layers
 from understudy.training.optim import OptimConfig, build
 from understudy.training.precision import autocast
+from understudy.training.tally import evaluate
 from understudy.training.understanding import Understanding
 
 FP32 = autocast("fp32", torch.device("cpu"))
@@ -148,7 +150,44 @@ def test_domains_are_a_loss_of_their_own_and_rare_ones_may_weigh_more(world: Wor
     each = F.cross_entropy(domains_BC[:2], b.domains_B[:2], reduction="none")
     plain = Understanding(nlu, domain=0.5).eval()(b)["domain"]
     torch.testing.assert_close(plain.sum, each.sum())  # the third utterance has no domain, and adds nothing
-    assert (plain.weight, plain.count) == (0.5, 3)
+    assert (plain.weight, plain.count) == (0.5, 2)
     weighted = Understanding(nlu, class_weights={"domain": torch.tensor([1.0, 3.0])})
     torch.testing.assert_close(weighted.eval()(b)["domain"].sum, 3 * each[0] + each[1])
     assert not any("weights" in name for name in weighted.state_dict())
+
+
+def domains_aside(*domains: int) -> LabelledBatch:
+    """One-word utterances with these domains, -1 of those without one."""
+    examples = [Labelled([0, 7 + n, 2], [1], [0], 0, 0, domain) for n, domain in enumerate(domains)]
+    return LabelledSequences(examples).batch(np.arange(len(domains)), epoch=0)
+
+
+def blank(world: World, **settings: Any) -> Understanding:
+    """A model whose head for the domain holds two equally likely, so that each loss is ln 2."""
+    nlu = NLU(tiny(world.vocab_size).encoder, 2, 3, domains=2)
+    for name, weight in nlu.named_parameters():
+        if "domain" in name:
+            weight.data.zero_()
+    return Understanding(nlu, **settings)
+
+
+def test_the_domain_loss_is_the_mean_over_utterances_that_have_one(world: World) -> None:
+    objective = blank(world).eval()
+    found = evaluate(objective, [domains_aside(1, -1, 0), domains_aside(-1, -1)], autocast=FP32)
+    assert found["domain"] == pytest.approx(math.log(2))  # of two, where five would give 0.277
+
+
+def test_a_teacher_tells_the_domain_of_all_utterances(world: World) -> None:
+    batch = domains_aside(1, -1, 0)
+    objective = blank(world, teacher=blank(world).nlu).eval()
+    counts, parts = objective.counts(batch), objective(batch)
+    assert (counts["domain"], counts["soft_domain"]) == (2, 3)
+    assert counts == {name: part.count for name, part in parts.items()}
+    assert parts["soft_domain"].sum.item() == pytest.approx(3 * math.log(2))
+
+
+def test_an_update_in_which_nothing_has_a_domain_is_made(world: World) -> None:
+    objective = blank(world)
+    optimizer = build(objective, OptimConfig(lr=1e-3))
+    (done,) = islice(steps(objective, [[domains_aside(-1, -1)]], optimizer, lambda n: 1e-3, autocast=FP32), 1)
+    assert (done.parts["domain"], math.isfinite(done.loss)) == (0.0, True)

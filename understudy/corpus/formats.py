@@ -72,8 +72,13 @@ def _string(record: Mapping[str, Any], key: str, where: str, default: str | None
     return value
 
 
+def _id(record: Mapping[str, Any]) -> str:
+    value = record.get("id")
+    return str(value) if isinstance(value, str | int) else ""
+
+
 def read_massive(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
-    """Rows of a MASSIVE file: utt, annot_utt, intent, and where given scenario (the domain), locale and partition.
+    """Rows of a MASSIVE file: utt, annot_utt, intent, and where given scenario (the domain), locale, partition and id.
 
     Slots come out over `utt`; the annotation may differ from it in white space only (the Japanese one inserts spaces).
     """
@@ -84,7 +89,7 @@ def read_massive(path: str, *, partition: str, locale: str | None) -> Iterator[L
         named = _string(row, "partition", where, partition)
         domain = _string(row, "scenario", where, "") or domain_of(intent)
         place = _string(row, "locale", where, locale or "")
-        yield PARTITIONS.get(named, named), Interpretation(text, intent, moved, domain, locale=place)
+        yield PARTITIONS.get(named, named), Interpretation(text, intent, moved, domain, locale=place, id=_id(row))
 
 
 def _onto(text: str, annotated: str, slots: Sequence[Slot], where: str) -> Iterator[Slot]:
@@ -105,7 +110,7 @@ def _onto(text: str, annotated: str, slots: Sequence[Slot], where: str) -> Itera
 
 
 def read_own(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
-    """Rows as the labels stage writes them: text, intent, and where given locale, domain, slots (name, start, end), partition."""
+    """Rows as the labels stage writes them: text, intent, and where given locale, domain, slots (name, start, end), partition, id."""
     for where, row in _objects(path):
         text, intent = _string(row, "text", where), _string(row, "intent", where)
         raw = row.get("slots", [])
@@ -118,7 +123,7 @@ def read_own(path: str, *, partition: str, locale: str | None) -> Iterator[Label
         named = _string(row, "partition", where, partition)
         domain = _string(row, "domain", where, "") or domain_of(intent)
         place = _string(row, "locale", where, locale or "")
-        yield PARTITIONS.get(named, named), Interpretation(text, intent, tuple(slots), domain, locale=place)
+        yield PARTITIONS.get(named, named), Interpretation(text, intent, tuple(slots), domain, locale=place, id=_id(row))
 
 
 def _own_slot(item: Any, text: str, where: str) -> Slot:
@@ -134,7 +139,7 @@ def write_row(row: Interpretation) -> str:
     """One line of our own format: the inverse of `read_own`."""
     slots = [{"name": s.name, "start": s.start, "end": s.end} for s in row.slots]
     fields = {"text": row.text, "locale": row.locale, "intent": row.intent, "domain": row.domain, "slots": slots}
-    return json.dumps(fields, ensure_ascii=False)
+    return json.dumps(fields | ({"id": row.id} if row.id else {}), ensure_ascii=False)
 
 
 def read_bio(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:

@@ -31,7 +31,8 @@ FILE = "domains.json"
 class DomainsConfig(StageConfig):
     """Settings of a domains stage.
 
-    models: by the name they are told by; several of one name are seeds of one model, whose figures are averaged.
+    models: by the name they are told by; several of one name are seeds of one model, whose figures are averaged, and so is a
+        finetune stage with `seeds`.
     labels, partition: what they are scored on. Domains are those of its gold labels.
     generic: general text, to compare the words of each domain's train utterances with.
     teacher: an encoder that is asked how well it foresees train utterances, `utterances` of each domain and language.

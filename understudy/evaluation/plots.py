@@ -77,9 +77,9 @@ def exact_match_plot(models: Mapping[str, Mapping[str, Any]]) -> str:
                 y = at + shift + (0.35 if row == "mean" else 0)
                 axes.plot([low, high], [y, y], color=color, linewidth=1.6, alpha=0.55, solid_capstyle="round")
                 axes.plot([scores["exact_match"]], [y], color=color, marker="o", markersize=5.5, linestyle="none")
-            axes.plot([], [], color=color, marker="o", label=name, linestyle="none")
+            axes.plot([], [], color=color, marker="o", label=_plain(name), linestyle="none")
         axes.axhline(len(locales) - 0.35, color=FAINT, linewidth=1)
-        axes.set_yticks([*range(len(locales)), len(locales) + 0.35], rows)
+        axes.set_yticks([*range(len(locales)), len(locales) + 0.35], [*map(_plain, rows)])
         axes.invert_yaxis()
         axes.set_xlabel("exact match, %")
         if len(names) > 1:
@@ -95,7 +95,7 @@ def loss_plot(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         axes.grid(axis="x", visible=False)
         for color, (name, points) in zip(SERIES, curves.items(), strict=False):
             style: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(points) <= 12 else {}
-            axes.plot(*zip(*points, strict=True), color=color, linewidth=1.6, label=name, **style)
+            axes.plot(*zip(*points, strict=True), color=color, linewidth=1.6, label=_plain(name), **style)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.set_xlabel("update")
@@ -114,8 +114,8 @@ def scatter_plot(panels: Mapping[str, Sequence[tuple[float, float]]], score: str
             axes.plot(*zip(*points, strict=True), color=SERIES[0], linewidth=1.2, marker="o", markersize=5)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
             axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-            axes.set_xlabel(name)
-            axes.set_ylabel(score if number == 1 else "")
+            axes.set_xlabel(_plain(name))
+            axes.set_ylabel(_plain(score) if number == 1 else "")
         return _svg(figure)
 
 
@@ -132,13 +132,13 @@ def budget_plot(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, f
             axes = figure.add_subplot(rows, min(2, len(panels)), number)
             for style, color, marker, (name, points) in zip(("-", "--"), SERIES, "os", lines.items(), strict=False):
                 shares, scores, bars = zip(*points, strict=True)
-                drawn: dict[str, Any] = {"color": color, "linestyle": style, "marker": marker, "label": name}
+                drawn: dict[str, Any] = {"color": color, "linestyle": style, "marker": marker, "label": _plain(name)}
                 axes.errorbar(shares, scores, yerr=bars, linewidth=1.4, markersize=4.5, capsize=3, **drawn)
             axes.set_xscale("log")
             axes.set_xticks(shares, [f"{share:g}" for share in shares])
             axes.minorticks_off()
             axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-            axes.set_title(title, fontsize=11, loc="left")
+            axes.set_title(_plain(title), fontsize=11, loc="left")
             axes.legend(loc="lower right", handlelength=2.2)
             if number > len(panels) - 2:
                 axes.set_xlabel("labels, %")
@@ -157,7 +157,7 @@ def interval_plot(rows: Sequence[tuple[str, float, float, float]], label: str) -
         for at, (_, value, low, high) in enumerate(rows):
             axes.plot([low, high], [at, at], color=SERIES[0], linewidth=1.6, alpha=0.55, solid_capstyle="round")
             axes.plot([value], [at], color=SERIES[0], marker="o", markersize=5.5, linestyle="none")
-        axes.set_yticks(range(len(rows)), [name.replace("$", r"\$") for name, *_ in rows])
+        axes.set_yticks(range(len(rows)), [_plain(name) for name, *_ in rows])
         axes.invert_yaxis()
         axes.set_xlabel(label)
         return _svg(figure)
@@ -205,11 +205,16 @@ def card_plot(card: Mapping[str, Any]) -> str:
             if points:
                 axes.plot(*zip(*points, strict=True), color=color, marker="o", markersize=5, linestyle="none", label=step)
         axes.set_xscale("log")
-        axes.set_yticks(range(len(languages)), [lang.replace("$", r"\$") for lang in languages])
+        axes.set_yticks(range(len(languages)), [*map(_plain, languages)])
         axes.invert_yaxis()
         axes.set_xlabel("words")
         figure.legend(loc="outside upper left", ncols=3)
         return _svg(figure)
+
+
+def _plain(name: str) -> str:
+    """A name as it is: matplotlib reads what stands between two dollars as mathematics."""
+    return name.replace("$", r"\$")
 
 
 def _words(steps: Mapping[str, Any]) -> dict[str, float]:

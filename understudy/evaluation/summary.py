@@ -10,7 +10,8 @@ from typing import Any
 
 from rich import box
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement, measure_renderables
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -42,7 +43,7 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
         parts += [_heading("Size and latency of one utterance on one core"), _deployed(report["runtime"])]
     if report["examples"]:
         parts += [_heading(f"Parsed by {report['examples_by']}"), _examples(report["examples"])]
-    return Padding(Group(*parts), (1, 0, 0, 0))
+    return Group(Text(), *parts)
 
 
 def nlu_table(models: Mapping[str, Mapping[str, Any]], *, best: Mapping[str, str] | None = None) -> RenderableType:
@@ -54,7 +55,14 @@ def nlu_table(models: Mapping[str, Mapping[str, Any]], *, best: Mapping[str, str
         best: the model that is best in exact match, by locale; it stands in bold there.
     """
     tables = [_scores(name, model, {locale for locale, b in (best or {}).items() if b == name}) for name, model in models.items()]
-    return Columns([Padding(table, (0, 0, 1, 0)) for table in tables], padding=(0, 2))
+    return _SideBySide([Padding(table, (0, 0, 1, 0)) for table in tables], padding=(0, 2))
+
+
+class _SideBySide(Columns):
+    """Tables that ask for the room of the widest, and take what more there is."""
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return measure_renderables(console, options, self.renderables)
 
 
 def search_table(search: Mapping[str, Any]) -> RenderableType:
@@ -97,7 +105,7 @@ def xnli_table(report: Mapping[str, Any]) -> RenderableType:
     zero_shot = (_number(report["zero_shot"]), _span(report.get("zero_shot_interval")))
     table.add_row(f"mean without {trained['language']}", *zero_shot, style="bold")
     heading = f"{report['encoder']} on pairs of sentences, fine-tuned on {trained['pairs']:,} in {trained['language']}"
-    return Padding(Group(_heading(heading), table), (1, 0, 0, 0))
+    return Group(Text(), _heading(heading), table)
 
 
 def _span(interval: Sequence[float] | None) -> str:
@@ -124,7 +132,7 @@ def _scores(name: str, model: Mapping[str, Any], best: Collection[str]) -> Table
     seeds = f", mean ± sd of {model['seeds']} seeds" if "sd" in model else ""
     sd = model.get("sd", {"locales": {}, "mean": {}})
     table = Table(
-        title=Text.assemble((name, "bold"), seeds) if name else None,
+        title=Text.assemble((name, "bold"), seeds, overflow="fold") if name else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,

@@ -268,7 +268,7 @@ def _describe(name: str, model: Runtime) -> dict[str, Any]:
         "hash": model.hash,
         "precision": model.settings.precision,
         "spoken": model.settings.spoken,
-        "languages": list(LANGUAGES),
+        "languages": list(LANGUAGES) if model.settings.spoken else [],
         "intents": list(model.labels.intents),
         "slots": list(model.labels.slots),
     }

@@ -93,8 +93,8 @@ class ServedModel(_Reply):
     name: str
     hash: str
     precision: str
-    spoken: bool
-    languages: list[str]
+    spoken: bool = Field(description="Whether it reads spoken form, into which it turns texts whose language is named.")
+    languages: list[str] = Field(description="Those whose spoken form it reads; none where it reads text as typed.")
     intents: list[str]
     slots: list[str]
 

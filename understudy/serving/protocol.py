@@ -14,13 +14,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from understudy.config import Config
 from understudy.errors import UnderstudyError
-from understudy.interpretation import Interpretation
+from understudy.interpretation import LANG, LANG_CHARS, Interpretation
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -88,13 +88,16 @@ def refuse(refusal: Refusal) -> Response:
     return Response(body, refusal.status, media_type="application/json", headers=refusal.headers)
 
 
+_Lang = Annotated[str, StringConstraints(pattern=LANG, max_length=LANG_CHARS)]
+
+
 class ParseRequest(BaseModel):
     """One text or several, the language of all or of each, which model to ask, and how long the answer is of use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str | list[str] = Field(description="One utterance, or several.")
-    lang: str | list[str | None] | None = Field(
+    lang: _Lang | list[_Lang | None] | None = Field(
         default=None, description="Language or locale of all texts, such as de or de-DE, or one (or null) for each."
     )
     model: str | None = Field(
@@ -197,7 +200,8 @@ def validated(model: type[M], body: bytes) -> M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        # Where a field may be one thing or a list of them, the deepest of its errors is of what was sent.
+        first = max(error.errors(include_url=False, include_input=False), key=lambda found: len(found["loc"]))
     if first["type"] == "json_invalid":
         reason = str(first["ctx"]["error"])
         raise Refusal(400, "not_json", "The body must be JSON in UTF-8", got=reason, hint='Send for example {"text": "stop"}')

@@ -190,9 +190,9 @@ class Stages:
         return self.add(name, {**table, **more})
 
     def by_domain(self, name: str, models: Mapping[str, str], **more: Any) -> str:
-        """Scores of `models` by domain."""
-        seeds = {title: each_seed(model, self.seeds) for title, model in models.items()}
-        table = {"kind": "domains", "models": seeds, "labels": self.labels(), "partition": self.parts.partition}
+        """Scores of `models` by domain. A domains stage too takes all seeds."""
+        each = {title: [model] for title, model in models.items()}
+        table = {"kind": "domains", "models": each, "labels": self.labels(), "partition": self.parts.partition}
         return self.add(name, {**table, **more})
 
 

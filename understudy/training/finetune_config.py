@@ -30,8 +30,9 @@ class FinetuneConfig(StageConfig):
     locales: those whose utterances are learned from, as the data names them ("en-US"); all by default. What is scored on the others
         is then zero-shot. `labels`, `held_out` and `noise` take of these alone.
     labels: share of each locale's utterances that is used, drawn by the seed; smaller shares are parts of larger ones.
-    held_out: share of the used utterances set aside and measured after each epoch. select: "best" keeps the epoch with the
-        most of them wholly right, "last" the last one.
+    held_out: share of the used utterances set aside and measured after each epoch; where the data gives utterances an `id`, the
+        same ones in all locales, so that no translation of one is learned from. select: "best" keeps the epoch with the most of
+        them wholly right, "last" the last one.
     noise: noised copies of the utterances that are learned from, see `noise.NoiseConfig`; an epoch passes over them too.
     teacher: a model fine-tuned on the same labels, whose intents and slots are learned as well as the labels. soft: weight of
         its share. temperature: of both sides' softmaxes; the loss is multiplied by its square.

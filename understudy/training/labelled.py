@@ -50,17 +50,27 @@ def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list
 
 
 def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
-    """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down."""
-    aside: set[int] = set()
-    for locale, indices in _by_locale(gold):
+    """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down.
+
+    Of utterances with an id that share of the ids is set aside, in all locales: a translation of one is not learned from.
+    """
+    named: dict[str, set[int]] = {}
+    for index, one in enumerate(gold):
+        if one.id:
+            named.setdefault(one.id, set()).add(index)
+    ids = sorted(named)
+    drawn = Permutation(len(ids), key=f"held-out/{seed}")[: int(_times(share, ids))]
+    aside = {index for i in drawn for index in named[ids[int(i)]]}
+    for locale, found in _by_locale(gold):
+        indices = [index for index in found if not gold[index].id]
         drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(_times(share, indices))]
         aside |= {indices[int(i)] for i in drawn}
     return [g for i, g in enumerate(gold) if i not in aside], [gold[i] for i in sorted(aside)]
 
 
-def _times(share: float, indices: Sequence[int]) -> float:
+def _times(share: float, things: Sequence[object]) -> float:
     """That share of a number of things: 0.07 of 100 are 7, not the 7.000000000000001 that would be rounded up to 8."""
-    return round(share * len(indices), 9)
+    return round(share * len(things), 9)
 
 
 def _by_locale(gold: Sequence[Interpretation]) -> list[tuple[str, list[int]]]:

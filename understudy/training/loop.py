@@ -150,7 +150,7 @@ def train(
     Args:
         stream: the batches that follow so many updates. watch: tools told what stands in `log.jsonl`. milestones: encoders to keep.
         scratch: directory of checkpoints and of `log.jsonl`: one line per update, one per evaluation. All ranks must see it.
-        validate: asked every `eval_every` updates, at milestones and at the end. until: stops by the "loss" that it gives.
+        validate: asked every `eval_every` updates, at milestones and at the end. until: stops by the "loss" that it gives every `eval_every`.
         maximise: a metric of `validate`; the weights where it was highest are the ones left in the objective at the end.
 
     Raises TrainingError where a loss is not finite, OSError where a checkpoint cannot be written.
@@ -169,7 +169,7 @@ def train(
             last, passed = outcome.steps >= steps_total, milestones.passed(outcome) if milestones else []
             if validate is not None and (last or passed or outcome.steps % eval_every == 0):
                 _listen(outcome, validate(), journal, objective, best, maximise)
-                last = last or (until is not None and until.reached([v["loss"] for v in outcome.validations]))
+                last = last or (until is not None and until.reached(outcome.losses(every=eval_every)))
             if milestones is not None:
                 milestones.keep(outcome)
             outcome.done, stop = last, asked()

@@ -227,7 +227,7 @@ def label_cross_entropy(
 ) -> tuple[Tensor, int]:
     """Cross-entropy over a small set of labels, summed over N, and N; `smoothing` spreads that share over all labels.
 
-    Each target's loss is multiplied by the weight of its label. A target of -1 adds nothing.
+    Each target's loss is multiplied by the weight of its label. A target of -1 adds nothing, and is one of the N.
     """
     options: dict[str, Any] = {"label_smoothing": smoothing, "ignore_index": -1}
     if weights_C is None:

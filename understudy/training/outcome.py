@@ -47,3 +47,7 @@ class Outcome:
     @property
     def loss(self) -> float:
         return sum(self.recent) / max(1, len(self.recent))
+
+    def losses(self, *, every: int) -> list[float]:
+        """Of the evaluations made every so many updates: one more at a milestone must not end a run sooner."""
+        return [found["loss"] for found in self.validations if found["step"] % every == 0]

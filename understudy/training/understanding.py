@@ -76,6 +76,9 @@ class Understanding(Objective):
         if self.nlu.domains:
             asked["domain"] = batch.domains_B.numel()
         counts = {name: count if batch.labelled else 0 for name, count in asked.items()}
+        if "domain" in counts:
+            counts["domain"] = int((batch.domains_B >= 0).sum())
+        # A teacher tells the domain of an utterance that has none of its own as well.
         told = {f"soft_{name}": count for teacher in self._teacher for name, count in asked.items() if _tells(teacher, name)}
         return counts | told
 
