@@ -19,12 +19,23 @@ AMOUNTS = [
     # Grouped as Americans do.
     ("de", "$1,000,000 und $1,000.50", "eine million dollar und eintausend dollar fünfzig cent"),
     ("es", "£2,500.00", "dos mil quinientas libras"),
+    # One group of three behind a sign is a thousand, but alone in a German line, and no price of fuel or of millions.
+    ("de", "Überweise $2,000 an Max, Karte: €1,500.00", "überweise zweitausend dollar an max karte eintausendfünfhundert euro"),
+    ("de", "$2,000", "zwei dollar"),
+    ("es", "US$ 2,000 o -£1,250", "dos mil dólares o menos mil doscientas cincuenta libras"),
+    ("fr", "¥2,000 ou EUR 1,500", "deux mille yens ou mille cinq cents euros"),
+    ("it", "€ 1,500 (2,500 €)", "millecinquecento euro due euro cinquanta centesimi"),
+    ("pt", "US$ 1,500 a R$ 2,00", "mil e quinhentos dólares a dois reais"),
+    ("it", "€ 1,879 al litro, €1,879/l", "uno virgola ottocentosettantanove euro al litro uno virgola ottocentosettantanove euro per litro"),
+    ("de", "mit $1,250 Mio. und $0,255 oder $2,50", "mit eins komma zwei fünf null millionen dollar und null komma zwei fünf fünf dollar oder zwei dollar fünfzig cent"),
+    ("fr", "2,000 kg", "deux virgule zéro zéro zéro kilogrammes"),
+    ("de", "für R$ 5", "für fünf brasilianische real"),
     # A thousand takes no link.
     ("fr", "5 mille €, 5 millions €", "cinq mille euros cinq millions d'euros"),
     ("pt", "R$ 2 mil", "dois mil reais"),
     ("fr", "3 M€, 1,5 Md€, 5k€", "trois millions d'euros un virgule cinq milliard d'euros cinq mille euros"),
     ("de", "1½ Liter, 2 1/2", "eineinhalb liter zweieinhalb"),
-]
+]  # fmt: skip
 SUMS = [
     ("en", "what is 10 - 4", "what is ten minus four"),
     ("en", "what's 3 + 5 * 3?", "what's three plus five times three"),

@@ -20,6 +20,8 @@ NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
 _SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<!\d\.)(?<![)\]/%°{SCRIPTS}])-)?"
 _FOREIGN = re.compile(r"\d{1,9}\.\d{1,2}")
 _PLAIN = re.compile(rf"[\w {SCRIPTS}]+")
+# What is sold at prices with thousandths, behind one of them: "€1,879/l", "€ 1,879 al litro".
+_FUEL = r" ?/| (?:\w{1,3} )?(?:l|litro|litre|liter|kwh|kilowattstunde)(?!\w)"
 _ARABIC_GROUP = "\u066c"  # Arabic thousands sign: it groups in any language.
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
@@ -63,8 +65,10 @@ class Amounts:
         self.measured = (
             self.pattern if "." in locale.decimal else rf"{_SIGN}(?<![\d.,]){_FOREIGN.pattern}(?!\d|[.,]\d)|{self.pattern}"
         )
-        # What `american` understands: where no comma can be a decimal sign.
-        self.grouped = r"[1-9]\d{0,2}(?:(?:,\d{3}){2,}(?:\.\d\d)?|,\d{3}\.\d\d)(?!\d|[.,]\d)"
+        # What `american` understands behind the sign of a currency: no price has thousandths, but that of fuel and some with a scale.
+        end, cents = r"(?!\d|[.,]\d)", r"\.\d\d"
+        one = rf",\d{{3}}(?:{cents}{end}|{end}(?! ?(?:{scales}){NOT_INSIDE}|{_FUEL}))"
+        self.grouped = rf"[1-9]\d{{0,2}}(?:(?:,\d{{3}}){{2,}}(?:{cents})?{end}|{one})"
         self._whole = re.compile(whole)
         self.least = re.compile(rf"{number}|\d+")
         self._amount = re.compile(
@@ -87,7 +91,7 @@ class Amounts:
         return Amount((m["whole"] or "").translate(self._clean), m["decimals"], None, m["scale"], negative)
 
     def american(self, written: str) -> Amount:
-        """The Amount that dollars and pounds are written with anywhere: "$1,000.50"."""
+        """The Amount that a price is written with anywhere, behind its sign: "$2,000", "€1,000.50"."""
         whole, _, decimals = written.replace(",", "").partition(".")
         return Amount(whole, decimals or None)
 

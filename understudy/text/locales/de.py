@@ -86,6 +86,7 @@ class German(Locale):
                                "tes": "spellout-ordinal-s", "tem": "spellout-ordinal-m", "ste": "spellout-ordinal",
                                "sten": "spellout-ordinal-n", "ster": "spellout-ordinal-r", "stem": "spellout-ordinal-m"}  # fmt: skip
     years_bare = range(1900, 2000)
+    decimal_alone = True
     point = "komma"
     minus = "minus"
     percent = "prozent"
