@@ -57,7 +57,14 @@ RANGES = [
 ]
 COUNTED = [
     ("de", "1 Stunde, 1 Tag, 1 Euro, 1 Tagung", "eine stunde ein tag ein euro eins tagung"),
-    ("de", "bei -1 Grad, 1-2 Stunden", "bei minus ein grad eins bis zwei stunden"),
+    ("de", "bei -1 Grad, 1-2 Stunden, von 1 bis 2", "bei minus ein grad ein bis zwei stunden von eins bis zwei"),
+    ("de", "für 1 Tag, ohne 1 €, um 1 %, gegen 1 Uhr", "für einen tag ohne einen euro um ein prozent gegen ein uhr"),
+    ("de", "in 1 h, vor ca. 1 Jahr, mit 1,50 €, nach 1 km", "in einer stunde vor circa einem jahr mit einem euro fünfzig cent nach einem kilometer"),
+    ("de", "von 1 Mio. €, bei 1 °C, für 1 Pfund", "von einer million euro bei einem grad celsius für ein pfund"),
+    ("de", "auf 1 Liter, 1 Tag nach 1 Stunde", "auf ein liter ein tag nach einer stunde"),
+    ("de", "in 1/2 Stunde, 1/2 kg, für ½ l, 1/2 ft", "in einer halben stunde ein halbes kilogramm für einen halben liter ein halb fuß"),
+    ("de", "mit 1¼ Liter, in 1/3 der Fälle", "mit eineinviertel liter in einem drittel der fälle"),
+    ("de", "1 oder 2 Tage, 1-2 kg", "ein oder zwei tage ein bis zwei kilogramm"),
     ("es", "1 semana, 21 minutos, 31 días", "una semana veintiún minutos treinta y un días"),
     ("es", "1.200 personas, el 21 de mayo", "mil doscientas personas el veintiuno de mayo"),
     ("fr", "1 minute, 21 personnes, 1 mois", "une minute vingt et une personnes un mois"),
@@ -66,7 +73,7 @@ COUNTED = [
     ("pt", "1-2 horas", "um a duas horas"),
     ("es", "31,35 US$, US$ 5", "treinta y un dólares treinta y cinco centavos cinco dólares"),
     ("ar", "30 US$", "ثلاثون دولار"),
-]
+]  # fmt: skip
 CODED = [
     ("it", "dall'8 all'11", "dall otto all undici"),
     ("de", "die Top 10, 10 Top-Hits", "die top zehn zehn top-hits"),

@@ -22,7 +22,7 @@ __all__ = ["Reader"]
 # Classes between which a dash is a range.
 _RANGED = frozenset({
     "date", "daymonth", "monthday", "days", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "counted", "decade",
-    "shortdate", "spaceddate", "dottedtime",
+    "shortdate", "spaceddate", "dottedtime", "oneto",
 })  # fmt: skip
 # No number that has a name, and nothing else that is one thing to say, is longer: its digits are read one by one.
 _LONGEST = 200
@@ -94,7 +94,7 @@ class Reader:
             ranged = last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end, name)
             if ranged:
                 yield last[1], start, self.locale.to
-            end, spoken = self.locale.joined(prepared, end, name, spoken, ranged=ranged)
+            end, spoken = self.locale.joined(prepared, start, end, name, spoken, ranged=ranged)
             yield start, end, spoken
             position, last = end, (start, end, name)
 

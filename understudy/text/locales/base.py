@@ -105,8 +105,8 @@ class Locale:
         """Classes of this language only, tried before the common ones."""
         return []
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
-        """The reading of class `name` that ends at `end` of `text`, in the form that suits what follows it.
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        """The reading of class `name` from `start` to `end` of `text`, in the form that suits what stands around it.
 
         Returns where it now ends (endings of a case may be taken in) and its words; `ranged`: it is the second end of a range.
         """

@@ -6,10 +6,10 @@ from re import Match
 
 from understudy.text.locales.base import Locale, Rule
 
-__all__ = ["rules"]
+__all__ = ["NOUNS", "rules"]
 
 # Nouns that are counted often, by gender: masculine ones (and German neuters) only where the bare number has another form.
-_NOUNS = {
+NOUNS = {
     "de": {
         "f": "stunde minute sekunde woche tonne meile person tasse flasche packung dose scheibe portion nacht seite nachricht runde rechnung "
              "rupie viertelstunde kilowattstunde kalorie unze",
@@ -46,11 +46,11 @@ _NOUNS = {
 
 def rules(locale: Locale) -> list[Rule]:
     """The rules of a language whose numbers agree; none for others."""
-    if locale.lang not in _NOUNS:
+    if locale.lang not in NOUNS:
         return []
     signs = locale.groups
     number = rf"(?P<minus>(?<![\w)\]%°/])-)?(?<![\w.,/:])(?<!\d )(?P<n>\d{{1,3}}(?:[{signs}]\d{{3}}){{1,3}}|\d{{1,9}})"
-    nouns = {gender: "|".join(sorted(words.split(), key=len, reverse=True)) for gender, words in _NOUNS[locale.lang].items()}
+    nouns = {gender: "|".join(sorted(words.split(), key=len, reverse=True)) for gender, words in NOUNS[locale.lang].items()}
     either = "|".join(f"(?P<{gender}>{words})" for gender, words in nouns.items())
     return [Rule("counted", rf"{number}(?= (?:{either})(?!\w))", _counted)]
 

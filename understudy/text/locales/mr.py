@@ -185,7 +185,7 @@ class Marathi(Indic):
             return f"{words[:-1]}ांनी" if words.endswith("मिनिटे") else f"{words}ांनी"
         return words if suffix in ("", "वाजून") else f"{words} {suffix}"
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings of a case are joined to the words, and the noun before them is oblique (शंभर रुपयांची)."""
         if name == "number" and spoken.endswith("चतुर्थांश") and _MEASURES.match(text, end):
             return end, {"एक चतुर्थांश": "पाव", "तीन चतुर्थांश": "पाऊण"}.get(spoken, spoken)

@@ -160,7 +160,7 @@ class Tamil(Indic):
             return f"{self.cardinal(hour)} {self.cardinal(minute)} {suffix}"
         return f"{self.counted(hour)} {suffix or 'மணி'}"
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings of a case melt into the words (ஐந்தில்); one thing is ஒரு; a range ends with "until"."""
         if name not in (
             "number",

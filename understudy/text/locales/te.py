@@ -144,7 +144,7 @@ class Telugu(Indic):
             words = f"{words[:-2]}ల{suffix[-2:]}" if words.endswith("లు") else f"{words.removesuffix('ం')}ాని{suffix[-2:]}"
         return words
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings are joined to the words (నలభై ఏడులో); numbers before what they count, and nouns before others, are oblique."""
         if name not in (
             "number",
