@@ -47,6 +47,26 @@ SUMS = [
     ("hi", "5 x 3", "पाँच बाई तीन"),
     ("ta", "5x3", "ஐந்து பெருக்கல் மூன்று"),
 ]
+QUOTIENTS = [
+    ("en", "what is 100/4?", "what is one hundred divided by four"),
+    ("en", "what is 3/4 of 8, 9/3", "what is three quarters of eight nine thirds"),
+    ("en", "what's 5 x 6, 5 x 6", "what's five times six five by six"),
+    ("en", "12 * 4, 10^6", "twelve times four ten to the power of six"),
+    ("de", "was ist 100/4 + 2^3", "was ist einhundert geteilt durch vier plus zwei hoch drei"),
+    ("es", "¿cuánto es 100/4?", "cuánto es cien entre cuatro"),
+    ("fr", "combien font 100 / 4 ?", "combien font cent divisé par quatre"),
+    ("it", "quanto fa 10/2", "quanto fa dieci diviso due"),
+    ("pt", "quanto é 4*5", "quanto é quatro vezes cinco"),
+]
+DIGITS = [
+    ("en", "my PIN is 4321, zip code: 90210", "my pin is four three two one zip code nine zero two one zero"),
+    ("en", "text 5551234567 but text 12 people", "text five five five one two three four five six seven but text twelve people"),
+    ("de", "PIN 4321, Postleitzahl 10115", "pin vier drei zwei eins postleitzahl eins null eins eins fünf"),
+    ("es", "llama al 612345678, código postal 28013", "llama al seis uno dos tres cuatro cinco seis siete ocho código postal dos ocho cero uno tres"),
+    ("fr", "mon code est 4321, code 12", "mon code est quatre trois deux un code douze"),
+    ("it", "chiama il 3331234567", "chiama il tre tre tre uno due tre quattro cinque sei sette"),
+    ("pt", "liga para o 912345678, código 1.000", "liga para o nove um dois três quatro cinco seis sete oito código mil"),
+]  # fmt: skip
 RANGES = [
     ("de", "vom 3.-5. Mai, 3./4. Mai", "vom dritten bis fünften mai dritter vierter mai"),
     ("de", "1.5.-3.5.", "erster mai bis dritter mai"),
@@ -96,7 +116,7 @@ CODED = [
 ]
 
 
-@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *RANGES, *COUNTED, *CODED])
+@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *QUOTIENTS, *DIGITS, *RANGES, *COUNTED, *CODED])
 def test_everyday_notation(lang: str, written: str, wanted: str) -> None:
     assert Formatter(lang)(written) == wanted
 
