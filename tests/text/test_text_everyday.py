@@ -47,6 +47,17 @@ SUMS = [
     ("hi", "5 x 3", "पाँच बाई तीन"),
     ("ta", "5x3", "ஐந்து பெருக்கல் மூன்று"),
 ]
+HALVES = [
+    ("es", "1/2 hora, 1 1/2 horas, 2 ½ tazas", "media hora una hora y media dos tazas y media"),
+    ("es", "½ litro, 3 1/2 meses", "medio litro tres meses y medio"),
+    ("fr", "1/2 heure, 2 1/2 heures, 1/2 litre, 1 1/2 mois", "une demi-heure deux heures et demie un demi-litre un mois et demi"),
+    ("it", "1/2 ora, 1 1/2 ore, 2 1/2 tazze, 1/2 litro", "mezz'ora un'ora e mezza due tazze e mezza mezzo litro"),
+    ("pt", "1/2 hora, 2 1/2 horas, ½ litro", "meia hora duas horas e meia meio litro"),
+    ("pt", "2 pizzas, R$ 2,50", "duas pizzas dois reais e cinquenta centavos"),
+    ("es", "1 pizza, 21 libros", "una pizza veintiún libros"),
+    ("it", "1 pizza, 1 arancia, 1 libro", "una pizza un'arancia un libro"),
+    ("de", "1 Pizza, 1 Bier, für 1 Kaffee", "eine pizza ein bier für einen kaffee"),
+]
 QUOTIENTS = [
     ("en", "what is 100/4?", "what is one hundred divided by four"),
     ("en", "what is 3/4 of 8, 9/3", "what is three quarters of eight nine thirds"),
@@ -116,7 +127,9 @@ CODED = [
 ]
 
 
-@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *QUOTIENTS, *DIGITS, *RANGES, *COUNTED, *CODED])
+@pytest.mark.parametrize(
+    ("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *HALVES, *QUOTIENTS, *DIGITS, *RANGES, *COUNTED, *CODED]
+)
 def test_everyday_notation(lang: str, written: str, wanted: str) -> None:
     assert Formatter(lang)(written) == wanted
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from understudy.text.amounts import SCRIPTS, Amounts, alternatives, either
 from understudy.text.characters import FRACTIONS, MARKS
 from understudy.text.classes import ADDRESS_SIGN, NO_LETTER, NO_LETTER_BEFORE, Classes
-from understudy.text.locales import Locale, Rule, codes, counted, sums
+from understudy.text.locales import Locale, Rule, codes, counted, half_of, sums
 from understudy.text.words import UNSPACED
 
 __all__ = ["Reader"]
@@ -40,7 +40,7 @@ class Reader:
     def __init__(self, locale: Locale) -> None:
         self.locale = locale
         self._amounts = Amounts(locale)
-        shared = (*sums.rules(locale), *counted.rules(locale), *codes.rules(locale))
+        shared = (*sums.rules(locale), *half_of.rules(locale), *counted.rules(locale), *codes.rules(locale))
         rules = [*locale.extra_rules(), *shared, *Classes(locale, self._amounts).rules()]
         self.rules = {rule.name: rule for rule in rules if rule.pattern}
         self._order = list(self.rules)

@@ -16,7 +16,10 @@ _ADVERB = r"ca\.|circa|etwa|rund|genau|nur|knapp|gut|ungefähr|mindestens|höchs
 _GOVERNED = re.compile(rf"\b(?:(?P<accusative>{_ACCUSATIVE})|{_DATIVE})(?: (?:{_ADVERB}))? $")
 _NEAR = 32  # characters: the longest preposition and adverb.
 _FEMININE = frozenset(NOUNS["de"]["f"].split())
-_NEUTER = frozenset(["pfund", "kilogramm", "kilo", "gramm", "jahr", "jahrhundert", "prozent", "stück", "glas", "kind", "zimmer"])
+_NEUTER = frozenset(
+    ["pfund", "kilogramm", "kilo", "gramm", "jahr", "jahrhundert", "prozent", "stück", "glas", "kind", "zimmer", "bier", "brot", "brötchen", "ei",
+     "ticket", "lied", "foto", "bett", "buch"]
+)  # fmt: skip
 # The others, and units that are not counted by name. "Um ein Grad" is said as often as "um einen Grad": it is left as it is.
 _MASCULINE = frozenset(NOUNS["de"]["m"].split()) - _NEUTER - {"grad"} | {"rubel", "quadratkilometer", "kubikmeter"}
 _NOUN = re.compile(r" ?(\w*)")

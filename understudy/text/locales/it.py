@@ -129,7 +129,11 @@ class Italian(Locale):
 
     def extra_rules(self) -> list[Rule]:
         return [
-            Rule("elided", r"(?<![\w.,/:-])1 (?P<noun>ora|oncia)(?!\w)", lambda m, text, locale: f"un'{m['noun']}"),
+            Rule(
+                "elided",
+                r"(?<![\w.,/:-])1 (?P<noun>ora|oncia|arancia|amica|entrata|insalata)(?!\w)",
+                lambda m, text, locale: f"un'{m['noun']}",
+            ),
             Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter"),
             Rule("dottedtime", r"(?:(?<=\bore )|(?<=lle ))(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d%]|[.,]\d)", _dotted_time),
             Rule("era", r"(?<!\w)(?P<era>[ad])\. ?(?P<c>c)\.?(?!\w)", _era, "letter"),

@@ -43,6 +43,7 @@ class Portuguese(Locale):
     mixed_link = "e"
     extension = "extensão"
     date_link = " de "
+    money_joint = " e "
     scale_link = "de"
     first_of_month = "primeiro"
     symbols: ClassVar = {
