@@ -58,6 +58,25 @@ HALVES = [
     ("it", "1 pizza, 1 arancia, 1 libro", "una pizza un'arancia un libro"),
     ("de", "1 Pizza, 1 Bier, für 1 Kaffee", "eine pizza ein bier für einen kaffee"),
 ]
+NOTATION = [
+    ("en", "1h30m, 2h 15m 10s, 1h30, 24h", "one hour thirty minutes two hours fifteen minutes ten seconds one hour thirty minutes twenty four hours"),
+    ("en", "5H, 12 h 5", "five h twelve hours five"),
+    ("en", "exit 21A, 21A, 1080p, 1080 people", "exit twenty one a twenty one amperes ten eighty p one thousand and eighty people"),
+    ("en", "set the oven to 350F, room 3C", "set the oven to three hundred and fifty degrees fahrenheit room three c"),
+    ("en", "run a 10K, 10K", "run a ten k ten thousand"),
+    ("en", "3/4 tsp, 2 tbsp, track #3, WWII", "three quarters teaspoon two tablespoons track number three world war two"),
+    ("en", "on 12/25, Fri, 3/4, on 1/2 acre, 3/4", "on december twenty fifth friday march fourth on one half acre three quarters"),
+    ("es", "el 14/07, el 3/4 de la tarta, a la 1", "el catorce de julio el tres cuartos de la tarta a la una"),
+    ("es", "90 seg, #1", "noventa segundos número uno"),
+    ("fr", "le 14/07, du 3/4 au 5/6", "le quatorze juillet du trois avril au cinq juin"),
+    ("it", "il 14/07, all'1, dall'8 all'11, all'8%", "il quattordici luglio all'una dall'otto all'undici all otto percento"),
+    ("it", "timer di 1h30, alle 1h30", "timer di un'ora e trenta minuti alle una e trenta minuti"),
+    ("pt", "dia 14/07, em 3/4 da prova", "dia catorze de julho em três quartos da prova"),
+    ("de", "um 8h30, Timer auf 1h30, 17:30h", "um acht uhr dreißig timer auf eine stunde dreißig minuten siebzehn uhr dreißig"),
+    ("de", "Bayern gewinnt 3:2, es steht 1-0, 16:9", "bayern gewinnt drei zu zwei es steht eins zu null sechzehn zu neun"),
+    ("de", "4:3, 10-4, es steht 10-12 Uhr im Plan", "vier zu drei zehn bis vier es steht zehn bis zwölf uhr im plan"),
+    ("de", "Hauptstr. 12, 1 EL, 2 TL, #5", "hauptstraße zwölf ein esslöffel zwei teelöffel nummer fünf"),
+]  # fmt: skip
 QUOTIENTS = [
     ("en", "what is 100/4?", "what is one hundred divided by four"),
     ("en", "what is 3/4 of 8, 9/3", "what is three quarters of eight nine thirds"),
@@ -106,7 +125,7 @@ COUNTED = [
     ("ar", "30 US$", "ثلاثون دولار"),
 ]  # fmt: skip
 CODED = [
-    ("it", "dall'8 all'11", "dall otto all undici"),
+    ("it", "dall'8 all'11", "dall'otto all'undici"),
     ("de", "die Top 10, 10 Top-Hits", "die top zehn zehn top-hits"),
     ("fr", "5 mur, 100 MAD", "cinq mur cent dirhams marocains"),
     ("de", "24/7", "vierundzwanzig sieben"),
@@ -128,7 +147,7 @@ CODED = [
 
 
 @pytest.mark.parametrize(
-    ("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *HALVES, *QUOTIENTS, *DIGITS, *RANGES, *COUNTED, *CODED]
+    ("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *HALVES, *NOTATION, *QUOTIENTS, *DIGITS, *RANGES, *COUNTED, *CODED]
 )
 def test_everyday_notation(lang: str, written: str, wanted: str) -> None:
     assert Formatter(lang)(written) == wanted

@@ -65,7 +65,7 @@ class Amounts:
         self.measured = (
             self.pattern if "." in locale.decimal else rf"{_SIGN}(?<![\d.,]){_FOREIGN.pattern}(?!\d|[.,]\d)|{self.pattern}"
         )
-        # What `american` understands behind the sign of a currency: no price has thousandths, but that of fuel and some with a scale.
+        # What is American behind the sign of a currency: no price has thousandths, but that of fuel and some with a scale.
         end, cents = r"(?!\d|[.,]\d)", r"\.\d\d"
         one = rf",\d{{3}}(?:{cents}{end}|{end}(?! ?(?:{scales}){NOT_INSIDE}|{_FUEL}))"
         self.grouped = rf"[1-9]\d{{0,2}}(?:(?:,\d{{3}}){{2,}}(?:{cents})?{end}|{one})"
@@ -90,10 +90,16 @@ class Amounts:
             return Amount(m["part"], fraction=(int(n), int(d)), negative=negative)
         return Amount((m["whole"] or "").translate(self._clean), m["decimals"], None, m["scale"], negative)
 
-    def american(self, written: str) -> Amount:
-        """The Amount that a price is written with anywhere, behind its sign: "$2,000", "€1,000.50"."""
-        whole, _, decimals = written.replace(",", "").partition(".")
-        return Amount(whole, decimals or None)
+    def price(self, american: str | None, written: str | None, *, alone: bool) -> Amount | None:
+        """The Amount of a price: as it is written with anywhere ("$2,000", "€1,000.50"), or as the language writes.
+
+        `alone`: nothing else stands in the line.
+        """
+        if american is None:
+            return None if written is None else self.parse(written)
+        own = self.parse(american) if alone and self.locale.decimal_alone else None
+        whole, _, decimals = american.replace(",", "").partition(".")
+        return own or Amount(whole, decimals or None)
 
     def groups(self, written: str) -> bool:
         """Whether it is one whole number in groups of digits."""

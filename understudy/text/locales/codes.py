@@ -23,6 +23,7 @@ _CALLED = {
     "it": ("chiama|chiamare|componi|numero|telefono|cellulare|tel|sms|messaggio", "il|lo|al|è"),
     "pt": ("liga|ligue|ligar|disca|disque|número|telefone|celular|telemóvel|tel|sms|mensagem", "para|o|para o|ao|é"),
 }  # fmt: skip
+_NUMBER = {"de": "nummer", "en": "number", "es": "número", "fr": "numéro", "it": "numero", "pt": "número"}  # "#" before one.
 
 
 def rules(locale: Locale) -> list[Rule]:
@@ -31,7 +32,10 @@ def rules(locale: Locale) -> list[Rule]:
         return []
     end = r"(?![\w%]|[.,:/-]\d| ?[€$£])"
     number = rf"(?:{_behind(*_CODES[locale.lang])})\d{{3,}}{end}|(?:{_behind(*_CALLED[locale.lang])})\d{{7,13}}{end}"
-    return [Rule("codenumber", number, lambda m, text, locale: locale.digits(m.group()))]
+    return [
+        Rule("codenumber", number, lambda m, text, locale: locale.digits(m.group())),
+        Rule("numbered", r"(?<![\w#])#(?=\d)", lambda m, text, locale: _NUMBER[locale.lang]),
+    ]
 
 
 def _behind(words: str, links: str) -> str:

@@ -6,7 +6,7 @@ import re
 from re import Match
 from typing import ClassVar
 
-from understudy.text.locales import declined
+from understudy.text.locales import de_everyday, declined
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 from understudy.text.locales.kings import KINGS, QUEENS
 
@@ -145,7 +145,7 @@ class German(Locale):
         "ps": "power-horsepower", "std": "duration-hour", "std.": "duration-hour", "min.": "duration-minute", "sek": "duration-second",
         "sek.": "duration-second", "kbps": "kilobit-per-second", "kbit/s": "kilobit-per-second", "mbit/s": "megabit-per-second",
         "gbit/s": "gigabit-per-second", "db": "decibel", "mwh": "megawatt-hour", "gwh": "gigawatt-hour", "qm": "area-square-meter",
-        "mm²": "square-millimeter", "bar": "pressure-bar",
+        "mm²": "square-millimeter", "el": "volume-tablespoon", "tl": "volume-teaspoon", "bar": "pressure-bar",
     }  # fmt: skip
     unit_genders: ClassVar = {
         "duration-hour": "f",
@@ -180,6 +180,7 @@ class German(Locale):
         months = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
             *declined.rules(),
+            *de_everyday.rules(),
             Rule("days", rf"(?<![\w.,/-])(?P<n>\d\d?)\.(?= ?[-–/] ?\d\d?\. ?(?:{months}|\d\d?\.))", _days),
             Rule("neuter", rf"(?<![\w.,])(?P<n>\d+)\.(?= (?:{_NEUTER})(?!\w))", _neuter),
             Rule(
