@@ -31,10 +31,11 @@ def rules(locale: Locale) -> list[Rule]:
     if locale.lang not in _CODES:
         return []
     end = r"(?![\w%]|[.,:/-]\d| ?[€$£])"
-    number = rf"(?:{_behind(*_CODES[locale.lang])})\d{{3,}}{end}|(?:{_behind(*_CALLED[locale.lang])})\d{{7,13}}{end}"
+    code, called = _behind(*_CODES[locale.lang]), _behind(*_CALLED[locale.lang])
+    number = rf"(?<= )(?=\d{{3}})(?:(?:{code})\d+|(?:{called})\d{{7,13}}){end}"
     return [
         Rule("codenumber", number, lambda m, text, locale: locale.digits(m.group())),
-        Rule("numbered", r"(?<![\w#])#(?=\d)", lambda m, text, locale: _NUMBER[locale.lang]),
+        Rule("numbered", r"#(?=\d)(?<![\w#]#)", lambda m, text, locale: _NUMBER[locale.lang]),
     ]
 
 

@@ -31,7 +31,7 @@ def rules(locale: Locale) -> list[Rule]:
         return []
     behind = "|".join(rf"(?<=\b{word}{end})" for word in _BEFORE[locale.lang].split("|") for end in (" ", ", "))
     parts = rf"(?! ?(?:{_PARTS[locale.lang]})(?!\w))"
-    return [Rule("slashday", rf"(?:{behind})(?P<a>\d\d?)/(?P<b>\d\d?)(?![\w/%]|[.,]\d){parts}", _read)]
+    return [Rule("slashday", rf"(?=\d\d?/\d)(?:{behind})(?P<a>\d\d?)/(?P<b>\d\d?)(?![\w/%]|[.,]\d){parts}", _read)]
 
 
 def _read(m: Match[str], text: str, locale: Locale) -> str | None:

@@ -19,7 +19,7 @@ def rules() -> list[Rule]:
     """The rules, for a locale's own."""
     clock = "|".join(rf"(?<=\b{word} )" for word in ("um", "ab", "bis", "gegen"))
     return [
-        Rule("clock", rf"(?:{clock})(?P<h>2[0-4]|1?\d) ?h(?: ?(?P<m>[0-5]\d))?(?![\w/]|[.,:]\d| ?\d)", _clock),
+        Rule("clock", rf"(?=\d\d? ?h)(?:{clock})(?P<h>2[0-4]|1?\d) ?h(?: ?(?P<m>[0-5]\d))?(?![\w/]|[.,:]\d| ?\d)", _clock),
         Rule("colonclock", r"(?<![\w.,:])(?P<h>2[0-4]|[01]?\d):(?P<m>[0-5]\d) ?h(?!\w)", _clock),
         Rule("spent", r"(?<![\w.,:/])(?P<h>\d{1,2})h(?P<m>[0-5]\d)(?:min)?(?!\w)", _spent),
         Rule("result", r"(?<![\w.,:/-])(?P<a>\d{1,2})(?P<sign>[:-])(?P<b>\d{1,2})(?![\w:/-]|[.,]\d)", _result),

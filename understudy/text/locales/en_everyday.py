@@ -24,7 +24,7 @@ def rules() -> list[Rule]:
     time = rf"(?P<h>\d{{1,2}}) ?h(?:rs?)?(?: ?{minutes}|(?<=\dh)(?P<bare>[0-5]\d))?"
     return [
         Rule("spent", rf"(?<![\w.,:/$-])(?<!\d ){time}(?![\w/]|[.,:]\d|'\w)", _spent),
-        Rule("lettered", rf"(?:{places})(?P<n>\d{{1,4}})(?P<letter>[a-h])(?!\w)", _lettered),
+        Rule("lettered", rf"(?=\d+[a-h])(?:{places})(?P<n>\d{{1,4}})(?P<letter>[a-h])(?!\w)", _lettered),
         Rule("scanned", r"(?<![\w.,])(?P<n>480|720|1080|1440|2160)(?=[pi](?!\w))", _scanned),
         Rule("warmth", r"(?<![\w.,])(?P<n>-?\d{1,3}) ?(?P<unit>[fc])(?![\w'°])", _warmth),
         Rule("run", r"(?<![\w.,$])(?P<n>5|10|15)(?=k(?!\w))", _run),
