@@ -19,12 +19,23 @@ AMOUNTS = [
     # Grouped as Americans do.
     ("de", "$1,000,000 und $1,000.50", "eine million dollar und eintausend dollar fünfzig cent"),
     ("es", "£2,500.00", "dos mil quinientas libras"),
+    # One group of three behind a sign is a thousand, but alone in a German line, and no price of fuel or of millions.
+    ("de", "Überweise $2,000 an Max, Karte: €1,500.00", "überweise zweitausend dollar an max karte eintausendfünfhundert euro"),
+    ("de", "$2,000", "zwei dollar"),
+    ("es", "US$ 2,000 o -£1,250", "dos mil dólares o menos mil doscientas cincuenta libras"),
+    ("fr", "¥2,000 ou EUR 1,500", "deux mille yens ou mille cinq cents euros"),
+    ("it", "€ 1,500 (2,500 €)", "millecinquecento euro due euro cinquanta centesimi"),
+    ("pt", "US$ 1,500 a R$ 2,00", "mil e quinhentos dólares a dois reais"),
+    ("it", "€ 1,879 al litro, €1,879/l", "uno virgola ottocentosettantanove euro al litro uno virgola ottocentosettantanove euro per litro"),
+    ("de", "mit $1,250 Mio. und $0,255 oder $2,50", "mit eins komma zwei fünf null millionen dollar und null komma zwei fünf fünf dollar oder zwei dollar fünfzig cent"),
+    ("fr", "2,000 kg", "deux virgule zéro zéro zéro kilogrammes"),
+    ("de", "für R$ 5", "für fünf brasilianische real"),
     # A thousand takes no link.
     ("fr", "5 mille €, 5 millions €", "cinq mille euros cinq millions d'euros"),
     ("pt", "R$ 2 mil", "dois mil reais"),
     ("fr", "3 M€, 1,5 Md€, 5k€", "trois millions d'euros un virgule cinq milliard d'euros cinq mille euros"),
     ("de", "1½ Liter, 2 1/2", "eineinhalb liter zweieinhalb"),
-]
+]  # fmt: skip
 SUMS = [
     ("en", "what is 10 - 4", "what is ten minus four"),
     ("en", "what's 3 + 5 * 3?", "what's three plus five times three"),
@@ -36,6 +47,56 @@ SUMS = [
     ("hi", "5 x 3", "पाँच बाई तीन"),
     ("ta", "5x3", "ஐந்து பெருக்கல் மூன்று"),
 ]
+HALVES = [
+    ("es", "1/2 hora, 1 1/2 horas, 2 ½ tazas", "media hora una hora y media dos tazas y media"),
+    ("es", "½ litro, 3 1/2 meses", "medio litro tres meses y medio"),
+    ("fr", "1/2 heure, 2 1/2 heures, 1/2 litre, 1 1/2 mois", "une demi-heure deux heures et demie un demi-litre un mois et demi"),
+    ("it", "1/2 ora, 1 1/2 ore, 2 1/2 tazze, 1/2 litro", "mezz'ora un'ora e mezza due tazze e mezza mezzo litro"),
+    ("pt", "1/2 hora, 2 1/2 horas, ½ litro", "meia hora duas horas e meia meio litro"),
+    ("pt", "2 pizzas, R$ 2,50", "duas pizzas dois reais e cinquenta centavos"),
+    ("es", "1 pizza, 21 libros", "una pizza veintiún libros"),
+    ("it", "1 pizza, 1 arancia, 1 libro", "una pizza un'arancia un libro"),
+    ("de", "1 Pizza, 1 Bier, für 1 Kaffee", "eine pizza ein bier für einen kaffee"),
+]
+NOTATION = [
+    ("en", "1h30m, 2h 15m 10s, 1h30, 24h", "one hour thirty minutes two hours fifteen minutes ten seconds one hour thirty minutes twenty four hours"),
+    ("en", "5H, 12 h 5", "five h twelve hours five"),
+    ("en", "exit 21A, 21A, 1080p, 1080 people", "exit twenty one a twenty one amperes ten eighty p one thousand and eighty people"),
+    ("en", "set the oven to 350F, room 3C", "set the oven to three hundred and fifty degrees fahrenheit room three c"),
+    ("en", "run a 10K, 10K", "run a ten k ten thousand"),
+    ("en", "3/4 tsp, 2 tbsp, track #3, WWII", "three quarters teaspoon two tablespoons track number three world war two"),
+    ("en", "on 12/25, Fri, 3/4, on 1/2 acre, 3/4", "on december twenty fifth friday march fourth on one half acre three quarters"),
+    ("es", "el 14/07, el 3/4 de la tarta, a la 1", "el catorce de julio el tres cuartos de la tarta a la una"),
+    ("es", "90 seg, #1", "noventa segundos número uno"),
+    ("fr", "le 14/07, du 3/4 au 5/6", "le quatorze juillet du trois avril au cinq juin"),
+    ("it", "il 14/07, all'1, dall'8 all'11, all'8%", "il quattordici luglio all'una dall'otto all'undici all otto percento"),
+    ("it", "timer di 1h30, alle 1h30", "timer di un'ora e trenta minuti alle una e trenta minuti"),
+    ("pt", "dia 14/07, em 3/4 da prova", "dia catorze de julho em três quartos da prova"),
+    ("de", "um 8h30, Timer auf 1h30, 17:30h", "um acht uhr dreißig timer auf eine stunde dreißig minuten siebzehn uhr dreißig"),
+    ("de", "Bayern gewinnt 3:2, es steht 1-0, 16:9", "bayern gewinnt drei zu zwei es steht eins zu null sechzehn zu neun"),
+    ("de", "4:3, 10-4, es steht 10-12 Uhr im Plan", "vier zu drei zehn bis vier es steht zehn bis zwölf uhr im plan"),
+    ("de", "Hauptstr. 12, 1 EL, 2 TL, #5", "hauptstraße zwölf ein esslöffel zwei teelöffel nummer fünf"),
+]  # fmt: skip
+QUOTIENTS = [
+    ("en", "what is 100/4?", "what is one hundred divided by four"),
+    ("en", "what is 3/4 of 8, 9/3", "what is three quarters of eight nine thirds"),
+    ("en", "what's 5 x 6, 5 x 6", "what's five times six five by six"),
+    ("en", "12 * 4, 10^6", "twelve times four ten to the power of six"),
+    ("de", "was ist 100/4 + 2^3", "was ist einhundert geteilt durch vier plus zwei hoch drei"),
+    ("es", "¿cuánto es 100/4?", "cuánto es cien entre cuatro"),
+    ("fr", "combien font 100 / 4 ?", "combien font cent divisé par quatre"),
+    ("it", "quanto fa 10/2", "quanto fa dieci diviso due"),
+    ("pt", "quanto é 4*5", "quanto é quatro vezes cinco"),
+]
+DIGITS = [
+    ("en", "my PIN is 4321, zip code: 90210", "my pin is four three two one zip code nine zero two one zero"),
+    ("en", "text 5551234567 but text 12 people", "text five five five one two three four five six seven but text twelve people"),
+    ("de", "PIN 4321, Postleitzahl 10115", "pin vier drei zwei eins postleitzahl eins null eins eins fünf"),
+    ("es", "llama al 612345678, código postal 28013", "llama al seis uno dos tres cuatro cinco seis siete ocho código postal dos ocho cero uno tres"),
+    ("fr", "mon code est 4321, code 12", "mon code est quatre trois deux un code douze"),
+    ("it", "chiama il 3331234567", "chiama il tre tre tre uno due tre quattro cinque sei sette"),
+    ("pt", "liga para o 912345678, código 1.000", "liga para o nove um dois três quatro cinco seis sete oito código mil"),
+]  # fmt: skip
 RANGES = [
     ("de", "vom 3.-5. Mai, 3./4. Mai", "vom dritten bis fünften mai dritter vierter mai"),
     ("de", "1.5.-3.5.", "erster mai bis dritter mai"),
@@ -46,7 +107,14 @@ RANGES = [
 ]
 COUNTED = [
     ("de", "1 Stunde, 1 Tag, 1 Euro, 1 Tagung", "eine stunde ein tag ein euro eins tagung"),
-    ("de", "bei -1 Grad, 1-2 Stunden", "bei minus ein grad eins bis zwei stunden"),
+    ("de", "bei -1 Grad, 1-2 Stunden, von 1 bis 2", "bei minus ein grad ein bis zwei stunden von eins bis zwei"),
+    ("de", "für 1 Tag, ohne 1 €, um 1 %, gegen 1 Uhr", "für einen tag ohne einen euro um ein prozent gegen ein uhr"),
+    ("de", "in 1 h, vor ca. 1 Jahr, mit 1,50 €, nach 1 km", "in einer stunde vor circa einem jahr mit einem euro fünfzig cent nach einem kilometer"),
+    ("de", "von 1 Mio. €, bei 1 °C, für 1 Pfund", "von einer million euro bei einem grad celsius für ein pfund"),
+    ("de", "auf 1 Liter, 1 Tag nach 1 Stunde", "auf ein liter ein tag nach einer stunde"),
+    ("de", "in 1/2 Stunde, 1/2 kg, für ½ l, 1/2 ft", "in einer halben stunde ein halbes kilogramm für einen halben liter ein halb fuß"),
+    ("de", "mit 1¼ Liter, in 1/3 der Fälle", "mit eineinviertel liter in einem drittel der fälle"),
+    ("de", "1 oder 2 Tage, 1-2 kg", "ein oder zwei tage ein bis zwei kilogramm"),
     ("es", "1 semana, 21 minutos, 31 días", "una semana veintiún minutos treinta y un días"),
     ("es", "1.200 personas, el 21 de mayo", "mil doscientas personas el veintiuno de mayo"),
     ("fr", "1 minute, 21 personnes, 1 mois", "une minute vingt et une personnes un mois"),
@@ -55,9 +123,9 @@ COUNTED = [
     ("pt", "1-2 horas", "um a duas horas"),
     ("es", "31,35 US$, US$ 5", "treinta y un dólares treinta y cinco centavos cinco dólares"),
     ("ar", "30 US$", "ثلاثون دولار"),
-]
+]  # fmt: skip
 CODED = [
-    ("it", "dall'8 all'11", "dall otto all undici"),
+    ("it", "dall'8 all'11", "dall'otto all'undici"),
     ("de", "die Top 10, 10 Top-Hits", "die top zehn zehn top-hits"),
     ("fr", "5 mur, 100 MAD", "cinq mur cent dirhams marocains"),
     ("de", "24/7", "vierundzwanzig sieben"),
@@ -78,7 +146,9 @@ CODED = [
 ]
 
 
-@pytest.mark.parametrize(("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *RANGES, *COUNTED, *CODED])
+@pytest.mark.parametrize(
+    ("lang", "written", "wanted"), [*AMOUNTS, *SUMS, *HALVES, *NOTATION, *QUOTIENTS, *DIGITS, *RANGES, *COUNTED, *CODED]
+)
 def test_everyday_notation(lang: str, written: str, wanted: str) -> None:
     assert Formatter(lang)(written) == wanted
 

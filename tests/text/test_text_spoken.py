@@ -188,7 +188,7 @@ OTHERS = [
     ("ja", "1月1日(月)〜3日(水)", "一月一日月曜日から三日水曜日"),
     ("ja", "7:30に5kg", "七時三十分に五キログラム"),
     ("mr", "₹२५० आणि ९९%", "दोनशे पन्नास रुपये आणि नव्व्याण्णव टक्के"),
-    ("pt", "às 14h30, R$ 3,50", "às catorze horas e trinta três reais cinquenta centavos"),
+    ("pt", "às 14h30, R$ 3,50", "às catorze horas e trinta três reais e cinquenta centavos"),
     ("pt", "1º de maio de 2001", "primeiro de maio de dois mil e um"),
     ("ta", "1999", "ஆயிரத்து தொள்ளாயிரத்து தொண்ணூற்றொன்பது"),
     ("ta", "₹105", "நூற்று ஐந்து ரூபாய்"),

@@ -20,6 +20,8 @@ NOT_AFTER = rf"(?<![^\W{UNSPACED}])(?<![{SCRIPTS}])"
 _SIGN = rf"(?:(?<![^\W{UNSPACED}])(?<!\d\.)(?<![)\]/%°{SCRIPTS}])-)?"
 _FOREIGN = re.compile(r"\d{1,9}\.\d{1,2}")
 _PLAIN = re.compile(rf"[\w {SCRIPTS}]+")
+# What is sold at prices with thousandths, behind one of them: "€1,879/l", "€ 1,879 al litro".
+_FUEL = r" ?/| (?:\w{1,3} )?(?:l|litro|litre|liter|kwh|kilowattstunde)(?!\w)"
 _ARABIC_GROUP = "\u066c"  # Arabic thousands sign: it groups in any language.
 _VULGAR = {c: unicodedata.normalize("NFKD", c).split("⁄") for c in FRACTIONS}
 
@@ -63,8 +65,10 @@ class Amounts:
         self.measured = (
             self.pattern if "." in locale.decimal else rf"{_SIGN}(?<![\d.,]){_FOREIGN.pattern}(?!\d|[.,]\d)|{self.pattern}"
         )
-        # What `american` understands: where no comma can be a decimal sign.
-        self.grouped = r"[1-9]\d{0,2}(?:(?:,\d{3}){2,}(?:\.\d\d)?|,\d{3}\.\d\d)(?!\d|[.,]\d)"
+        # What is American behind the sign of a currency: no price has thousandths, but that of fuel and some with a scale.
+        end, cents = r"(?!\d|[.,]\d)", r"\.\d\d"
+        one = rf",\d{{3}}(?:{cents}{end}|{end}(?! ?(?:{scales}){NOT_INSIDE}|{_FUEL}))"
+        self.grouped = rf"[1-9]\d{{0,2}}(?:(?:,\d{{3}}){{2,}}(?:{cents})?{end}|{one})"
         self._whole = re.compile(whole)
         self.least = re.compile(rf"{number}|\d+")
         self._amount = re.compile(
@@ -86,10 +90,16 @@ class Amounts:
             return Amount(m["part"], fraction=(int(n), int(d)), negative=negative)
         return Amount((m["whole"] or "").translate(self._clean), m["decimals"], None, m["scale"], negative)
 
-    def american(self, written: str) -> Amount:
-        """The Amount that dollars and pounds are written with anywhere: "$1,000.50"."""
-        whole, _, decimals = written.replace(",", "").partition(".")
-        return Amount(whole, decimals or None)
+    def price(self, american: str | None, written: str | None, *, alone: bool) -> Amount | None:
+        """The Amount of a price: as it is written with anywhere ("$2,000", "€1,000.50"), or as the language writes.
+
+        `alone`: nothing else stands in the line.
+        """
+        if american is None:
+            return None if written is None else self.parse(written)
+        own = self.parse(american) if alone and self.locale.decimal_alone else None
+        whole, _, decimals = american.replace(",", "").partition(".")
+        return own or Amount(whole, decimals or None)
 
     def groups(self, written: str) -> bool:
         """Whether it is one whole number in groups of digits."""

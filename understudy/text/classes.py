@@ -36,7 +36,7 @@ _TELEPHONE = (
     r"|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?!\d)|(?<![\d-])\d{3}-\d\d-\d{4}(?!\d)|(?<![\d-])0\d{1,4}[-/ ]\d{5,8}(?!\d)"
     r"|(?<![\d.,-])0\d{2,4}(?:[ -]\d{2,4}){2,4}(?![\d-]|[.,]\d)"
 )
-_SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try", "us$": "usd"}
+_SIGNS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "₺": "try", "us$": "usd", "r$": "brl", "ca$": "cad", "au$": "aud", "nz$": "nzd", "hk$": "hkd"}  # fmt: skip
 # Symbols of units are lower-case, a capital is another thing: 5G, 3D, 10M (and 4K, without a space); the litre alone is written both ways.
 _NO_SYMBOLS = frozenset("GMTSHD")
 _NO_INITIAL_BEFORE = "".join(rf"(?<!(?<![^\W_])(?<!['\-])[a-zà-öø-ÿ]\.{space})" for space in ("", " "))
@@ -88,7 +88,7 @@ class Classes:
 
     def _quantities(self) -> list[Rule]:
         lo, amount = self.locale, rf"(?P<amount>{self.amounts.measured})"
-        american = rf"(?:(?<=[$£])|(?<=[$£] ))(?P<american>{self.amounts.grouped})|" if lo.decimal == "," else ""
+        american = rf"(?<!r\$)(?<!r\$ )(?P<american>{self.amounts.grouped})|" if lo.decimal == "," else ""
         signs = either(s for s in self._currencies if not s[0].isalpha())
         codes = either([s for s in self._currencies if s[0].isalpha()] + sorted(CODES - lo.no_codes))
         scale = rf"(?: ?(?P<scale>{either(lo.money_scales)}){NOT_INSIDE})?" if lo.money_scales else ""
@@ -154,7 +154,7 @@ class Classes:
 
     def _read_money(self, m: Match[str], text: str, locale: Locale) -> str | None:
         groups = m.groupdict()
-        a = self.amounts.american(groups["american"]) if groups.get("american") else self.amounts.parse(m["amount"])
+        a = self.amounts.price(groups.get("american"), m["amount"], alone=len(m.group()) == len(m.string))
         side = "before" if groups.get("before") else "after"
         written = m[side]
         if a is None or (written in CODE_WORDS and not text[m.start(side) : m.end(side)].isupper()):

@@ -14,7 +14,7 @@ from functools import cached_property
 from understudy.text.amounts import SCRIPTS, Amounts, alternatives, either
 from understudy.text.characters import FRACTIONS, MARKS
 from understudy.text.classes import ADDRESS_SIGN, NO_LETTER, NO_LETTER_BEFORE, Classes
-from understudy.text.locales import Locale, Rule, counted, sums
+from understudy.text.locales import Locale, Rule, codes, counted, days, half_of, sums
 from understudy.text.words import UNSPACED
 
 __all__ = ["Reader"]
@@ -22,7 +22,7 @@ __all__ = ["Reader"]
 # Classes between which a dash is a range.
 _RANGED = frozenset({
     "date", "daymonth", "monthday", "days", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "counted", "decade",
-    "shortdate", "spaceddate", "dottedtime",
+    "shortdate", "spaceddate", "dottedtime", "oneto", "slashday",
 })  # fmt: skip
 # No number that has a name, and nothing else that is one thing to say, is longer: its digits are read one by one.
 _LONGEST = 200
@@ -40,7 +40,8 @@ class Reader:
     def __init__(self, locale: Locale) -> None:
         self.locale = locale
         self._amounts = Amounts(locale)
-        rules = [*locale.extra_rules(), *sums.rules(locale), *counted.rules(locale), *Classes(locale, self._amounts).rules()]
+        shared = (*sums.rules(locale), *days.rules(locale), *half_of.rules(locale), *counted.rules(locale), *codes.rules(locale))
+        rules = [*locale.extra_rules(), *shared, *Classes(locale, self._amounts).rules()]
         self.rules = {rule.name: rule for rule in rules if rule.pattern}
         self._order = list(self.rules)
         self._detail: dict[str, re.Pattern[str]] = {}  # Each rule alone, with its groups; compiled when first met.
@@ -94,7 +95,7 @@ class Reader:
             ranged = last[2] in _RANGED and name in _RANGED and self._is_range(prepared, last, start, end, name)
             if ranged:
                 yield last[1], start, self.locale.to
-            end, spoken = self.locale.joined(prepared, end, name, spoken, ranged=ranged)
+            end, spoken = self.locale.joined(prepared, start, end, name, spoken, ranged=ranged)
             yield start, end, spoken
             position, last = end, (start, end, name)
 

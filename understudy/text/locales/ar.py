@@ -32,6 +32,14 @@ _FEMININE_PLURALS = (
     "|طائرات|رسائل|قصص|صور|جامعات|مدارس"
 )
 _PREPOSITION = re.compile(r"(?<!\S)(?:[ول]?(?:في|من|إلى|حتى|منذ|قبل|بعد|بين|يوم|بتاريخ|تاريخ|مساء|صباح)) $")
+# What governs the number behind it: prepositions, and nouns that a number follows as their genitive.
+_GOVERNED = re.compile(
+    r"(?<![\w\u064b-\u065f])[وف]?(?:بعد|قبل|لمدة|لمده|مدة|في|من|إلى|الى|حتى|منذ|خلال|كل|على|مع|عن|عند|بين|حوالي|نحو|بسعر|بقيمة|بنسبة|بمعدل|بمقدار|بحوالي|لحوالي) $"
+    r"|(?<![\w\u064b-\u065f])[وف]?[بل]ـ? ?$"
+)
+_NUMBERED = frozenset(
+    {"number", "feminine", "measure", "money", "price", "percent", "percentbefore", "unitbefore", "meters", "few"}
+)
 _EVENING = re.compile(r"الساعة|\d ?ص(?!\w)")
 _ERAS = {"م": "ميلادي", "ه": "هجري", "هـ": "هجري"}
 _LATIN_UNITS = {"f": "temperature-fahrenheit", "c": "temperature-celsius"} | {
@@ -83,6 +91,11 @@ def _feminine(m: Match[str], text: str, locale: Locale) -> str | None:
     """A number before a feminine noun: a known plural after three to ten, a noun in -a after eleven and more."""
     n, plural = int(m["n"]), m["plural"] is not None
     return locale.counted(n, "f") if n > 2 and plural == (3 <= n % 100 <= 10) else None
+
+
+def _few(m: Match[str], text: str, locale: Locale) -> str | None:
+    """One and two of a noun that is known: "2 ساعة" are two hours in one word."""
+    return ar_numbers.agree(int(m["n"]), ar_numbers.COUNTED[m["noun"]])
 
 
 class Arabic(Locale):
@@ -170,7 +183,13 @@ class Arabic(Locale):
             Rule("ranked", rf"(?P<noun>{_RANKED}) (?:ال(?:ـ+ ?)?|(?<=القرن ))(?P<n>\d{{1,2}}){end}", _ranked, "letter"),
             Rule("definite", rf"(?P<before>[وفبك]?)ال(?:ـ+ ?)?(?P<n>\d{{1,9}}){end}", _definite, "letter"),
             Rule("feminine", plain, _feminine),
+            Rule("few", rf"(?<![\w.,:/-])(?<!\d )(?P<n>[12]) (?P<noun>{'|'.join(ar_numbers.COUNTED)}){_END}", _few),
         ]  # fmt: skip
+
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        """Behind a preposition, written or said for a dash, tens and duals are oblique: بعد عشرين دقيقة."""
+        governed = name in _NUMBERED and (ranged or _GOVERNED.search(text, max(0, start - 12), start))
+        return end, ar_numbers.governed(spoken) if governed else spoken
 
     def cardinal(self, n: int) -> str:
         return ar_numbers.spell(n) if n < 10**15 else self.digits(str(n))

@@ -46,6 +46,12 @@ _PLURAL_BY_ENDING = ("متر", "لتر", "غرام")
 _FEMININE_NOUNS = frozenset({"قدم"})
 _LINKS = frozenset({"في", "لكل"})
 
+# Nouns that are counted, by either form that is written: "2 ساعة", "2 ساعات".
+_COUNTED_PLURALS = {**_PLURALS, "درجة": "درجات", "مرة": "مرات", "كيلومتر": "كيلومترات"}
+COUNTED = {form: one for one, many in _COUNTED_PLURALS.items() for form in (one, many)}
+_STEMS = "|".join(f"{noun[:-1]}ت" if noun.endswith("ة") else noun for noun in _COUNTED_PLURALS)
+_DUALS = re.compile(rf"\b(و?(?:{_STEMS}|\w+(?:متر|لتر|غرام)))ان\b")
+
 
 @lru_cache(maxsize=65_536)
 def spell(n: int, *, feminine: bool = False) -> str:
@@ -78,6 +84,11 @@ def oblique(words: str) -> str:
     for pattern, form in _OBLIQUES:
         words = pattern.sub(form, words)
     return words
+
+
+def governed(words: str) -> str:
+    """A number and what it counts after a preposition: of the noun, too, the dual alone has a form of its own."""
+    return _DUALS.sub(r"\1ين", oblique(words))
 
 
 def ordinal(n: int, *, feminine: bool = False) -> str | None:

@@ -78,6 +78,7 @@ class Locale:
     articles: ClassVar[tuple[str, ...]] = ()  # After these the degree sign is that of an ordinal.
     said_so: ClassVar[frozenset[tuple[int, int]]] = frozenset()  # No fractions: round the clock is (24, 7).
     by: ClassVar[str] = ""  # The x between two numbers, where it is said in another way than the sign of times.
+    decimal_alone: ClassVar[bool] = False  # Whether "$2,000" is decimal where nothing else stands in the line.
     years_bare: ClassVar[range] = range(0)  # Numbers of four digits that are read as years wherever they stand.
 
     @cached_property
@@ -104,8 +105,8 @@ class Locale:
         """Classes of this language only, tried before the common ones."""
         return []
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
-        """The reading of class `name` that ends at `end` of `text`, in the form that suits what follows it.
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        """The reading of class `name` from `start` to `end` of `text`, in the form that suits what stands around it.
 
         Returns where it now ends (endings of a case may be taken in) and its words; `ranged`: it is the second end of a range.
         """

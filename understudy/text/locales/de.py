@@ -6,6 +6,7 @@ import re
 from re import Match
 from typing import ClassVar
 
+from understudy.text.locales import de_everyday, declined
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 from understudy.text.locales.kings import KINGS, QUEENS
 
@@ -15,6 +16,7 @@ __all__ = ["German"]
 _ARTICLES, _PREPOSITIONS = "der|die|das", "am|vom|zum|dem|den|des|im|beim|bis|ab|seit|zur|einer|eines|einem"
 _WEAK, _NOMINATIVE = re.compile(rf"\b(?:{_PREPOSITIONS}) $"), re.compile(rf"\b(?:{_ARTICLES}) $")  # "oder" is no article.
 _KINGS = KINGS["de"]
+_DECLINED = frozenset({"counted", "measure", "money", "price", "percent", "number", "half"})
 # What is written together with the number before it, with or without a hyphen.
 _TAILS = (
     r"er[ns]?|mal(?:ig\w*)?|fach\w*|jährig\w*|jährlich\w*|tägig\w*|stündig\w*|minütig\w*|monatig\w*|wöchig\w*|prozentig\w*|köpfig\w*"
@@ -86,6 +88,7 @@ class German(Locale):
                                "tes": "spellout-ordinal-s", "tem": "spellout-ordinal-m", "ste": "spellout-ordinal",
                                "sten": "spellout-ordinal-n", "ster": "spellout-ordinal-r", "stem": "spellout-ordinal-m"}  # fmt: skip
     years_bare = range(1900, 2000)
+    decimal_alone = True
     point = "komma"
     minus = "minus"
     percent = "prozent"
@@ -142,7 +145,7 @@ class German(Locale):
         "ps": "power-horsepower", "std": "duration-hour", "std.": "duration-hour", "min.": "duration-minute", "sek": "duration-second",
         "sek.": "duration-second", "kbps": "kilobit-per-second", "kbit/s": "kilobit-per-second", "mbit/s": "megabit-per-second",
         "gbit/s": "gigabit-per-second", "db": "decibel", "mwh": "megawatt-hour", "gwh": "gigawatt-hour", "qm": "area-square-meter",
-        "mm²": "square-millimeter", "bar": "pressure-bar",
+        "mm²": "square-millimeter", "el": "volume-tablespoon", "tl": "volume-teaspoon", "bar": "pressure-bar",
     }  # fmt: skip
     unit_genders: ClassVar = {
         "duration-hour": "f",
@@ -176,6 +179,8 @@ class German(Locale):
     def extra_rules(self) -> list[Rule]:
         months = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
+            *declined.rules(),
+            *de_everyday.rules(),
             Rule("days", rf"(?<![\w.,/-])(?P<n>\d\d?)\.(?= ?[-–/] ?\d\d?\. ?(?:{months}|\d\d?\.))", _days),
             Rule("neuter", rf"(?<![\w.,])(?P<n>\d+)\.(?= (?:{_NEUTER})(?!\w))", _neuter),
             Rule(
@@ -197,6 +202,17 @@ class German(Locale):
         return (
             f"{word} {'die' if word in QUEENS else 'der'} {self.ordinal(n, 'te')}" if word in _KINGS else super().roman(word, n)
         )
+
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        """One thing is declined behind a preposition."""
+        return end, declined.declined(text, start, end, spoken) if name in _DECLINED and spoken.startswith("ein") else spoken
+
+    def measure(self, a: Amount, unit: str) -> str | None:
+        if a.fraction == (1, 2) and not a.whole:
+            noun = (super().measure(Amount("1"), unit) or "").lower().rpartition(" ")[2]
+            if (words := declined.half(noun)) is not None:
+                return f"{'minus ' if a.negative else ''}{words} {noun}"
+        return super().measure(a, unit)
 
     def percentage(self, a: Amount) -> str:
         return super().percentage(a) if a.integer != 1 else f"{'minus ' if a.negative else ''}ein prozent"
@@ -228,7 +244,8 @@ class German(Locale):
     def mixed(self, whole: int, n: int, d: int) -> str:
         if (n, d) == (1, 2):
             return f"{self.counted(whole)}einhalb"
-        return f"{self.counted(whole)} {self.fraction(n, d)}"
+        part = self.fraction(n, d)
+        return f"{self.counted(whole)}{part.replace(' ', '')}" if d == 4 else f"{self.counted(whole)} {part}"
 
     def time(self, hour: int, minute: int | None, second: int | None, suffix: str) -> str:
         tail = self.meridiem(suffix)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from re import Match
 from typing import ClassVar
 
-from understudy.text.locales import addresses, numbers
+from understudy.text.locales import addresses, en_everyday, numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 from understudy.text.locales.cldr import UNITS
 from understudy.text.locales.kings import KINGS
@@ -97,6 +97,7 @@ class English(Locale):
         "cmdr.": "commander", "supt.": "superintendent",
     }  # fmt: skip
     host_names = True
+    words: ClassVar = {"wwi": "world war one", "wwii": "world war two", "tues": "tuesday", "thurs": "thursday", "fri": "friday"}
     month_aliases: ClassVar = {"sept": 9}
     scales: ClassVar = {
         "hundred": "hundred", "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion",
@@ -129,7 +130,7 @@ class English(Locale):
         "sq in": "area-square-inch", "sq yd": "area-square-yard", "cu ft": "volume-cubic-foot", "cu in": "volume-cubic-inch",
         "cu m": "volume-cubic-meter", "ft.": "length-foot", "lbs.": "mass-pound", "lb.": "mass-pound", "oz.": "mass-ounce",
         "hrs.": "duration-hour", "yrs": "duration-year", "mins": "duration-minute", "min.": "duration-minute", "secs": "duration-second",
-        "hp": "power-horsepower", "cc": "cc", "kl": "kiloliter", "mwh": "megawatt-hour", "gwh": "gigawatt-hour",
+        "hp": "power-horsepower", "cc": "cc", "tsp": "volume-teaspoon", "tbsp": "volume-tablespoon", "fl oz": "volume-fluid-ounce", "kl": "kiloliter", "mwh": "megawatt-hour", "gwh": "gigawatt-hour",
         "kbps": "kilobit-per-second", "gbps": "gigabit-per-second", "db": "decibel", "rpm": "revolution-per-minute", "nmi": "length-nautical-mile",
         "atm": "pressure-atmosphere", "mpg": "consumption-mile-per-gallon", "sq. ft.": "area-square-foot", "sq. mi.": "area-square-mile",
     }  # fmt: skip
@@ -152,6 +153,7 @@ class English(Locale):
         last = r"(?:(?<=[\dthnrs][-–])|(?<=[-–] ))(?P<last>[1-9]\d?)(?:st|nd|rd|th)?(?![\w:/-]|[.,]\d)"
         return [
             *addresses.rules(),
+            *en_everyday.rules(),
             Rule("capitalscale", r"(?<![\w.,$€£¥])(?P<n>\d+(?:\.\d+)?)(?P<scale>[kmb])(?![\w.'-])", _capital_scale),
             Rule("quantity", rf"(?<![\w.,])\d{{4}}(?= ?[-–] ?\d+ ?(?:{measured})(?!\w))", lambda m, text, locale: locale.cardinal(int(m.group()))),
             Rule("days", f"{first}|{last}", _days),

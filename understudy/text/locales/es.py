@@ -145,6 +145,7 @@ class Spanish(Locale):
         "duration-hour": "f", "length-mile": "f", "speed-mile-per-hour": "f", "mass-tonne": "f", "mass-pound": "f", "mass-ounce": "f",
         "area-hectare": "f", "length-yard": "f", "length-inch": "f",
     }  # fmt: skip
+    local_units: ClassVar = {"seg": "duration-second", "segs": "duration-second", "mins": "duration-minute"}
     no_units = frozenset({"in", "d", "st", "pt", "ac"})
     telephone_pattern = r"(?<![\d.,-])(?:[6-9]\d\d(?: \d\d){3}|9\d \d{3} \d\d \d\d)(?![\d-]|[.,]\d| \d)|(?<![\d-])(?!(?:1[5-9]|20)\d\d-(?:1[5-9]|20)\d\d)\d{4}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{4}(?![\d-])|(?<![\d-])\d{3}-\d{3}-\d{3}(?![\d-])"
     no_codes = frozenset({"all", "top", "pen", "sos", "mop"})
@@ -164,6 +165,11 @@ class Spanish(Locale):
             Rule("dottedtime", dotted, _dotted_time),
             Rule(
                 "zoned", r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d) ?h(?= (?:utc|gmt|est|pst|cst|mst|cet|edt|pdt|cdt|mdt)(?!\w))", _zoned
+            ),
+            Rule(
+                "hour",
+                r"(?:(?<=\ba la )|(?<=\bde la )|(?<=\bes la )|(?<=\bpara la )|(?<=\bhacia la ))1(?![\w%ºª°/]|[.,:]\d)",
+                lambda m, text, locale: "una",
             ),
             Rule("zone", r"(?<![\w])(?P<zone>gmt|utc) ?(?P<sign>[+-])(?P<h>\d\d?)(?::(?P<m>\d\d))?(?!\d)", _zone, "letter"),
             Rule("era", rf"(?:(?<=\d )|{centuries})(?P<era>{_ERA})(?![^\W_])", _era, "letter"),

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from re import Match
 from typing import ClassVar
 
+from understudy.text.locales import halves, hi_quarters
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 
 __all__ = ["Hindi"]
@@ -42,21 +43,7 @@ _ADDRESS = re.compile(
 _SENTENCE = re.compile(r"(?<!\S)(?:है|हैं|हूँ|था|थे|थी|में|पर|पे|ने|को|गए|गया|गई|हुए|हुआ|हुई|करो|करें|रहे|होगा|चाहिए|मिले)(?![^\s।,.!?])")
 # What is called so is read digit by digit.
 _CODES = ("पिन", "पिनकोड", "कोड", "ओटीपी", "otp", "pin", "पासवर्ड", "नंबर", "नम्बर", "डिजिट", "अंक", "हेल्पलाइन")
-# A half, a quarter more and a quarter less, which Hindi says of time and of its large units.
-_TIMES = "घंटे|घंटों|घंटा|दिन|दिनों|हफ़्ते|हफ्ते|सप्ताह|महीने|महीनों|साल|सालों|वर्ष|वर्षों|मिनट"
 _INDIAN_SCALES = ("सौ", "हज़ार", "हजार", "लाख", "करोड़", "अरब", "खरब")
-
-
-def _quarters(whole: str, decimals: str | None, locale: Locale) -> str | None:
-    """ "One and a half", "three and a quarter", ... in a word; None for other decimals and below one."""
-    n = int(whole or 0)
-    if n == 0 or decimals not in ("5", "50", "25", "75"):
-        return None
-    if decimals == "75":
-        return f"पौने {locale.cardinal(n + 1)}"
-    if decimals == "25":
-        return "सवा" if n == 1 else f"सवा {locale.cardinal(n)}"
-    return {1: "डेढ़", 2: "ढाई"}.get(n) or f"साढ़े {locale.cardinal(n)}"
 
 
 @lru_cache(maxsize=16)
@@ -77,10 +64,6 @@ def _address_sign(m: Match[str], text: str, locale: Locale) -> str | None:
     if not _is_address(m.string):
         return None
     return "बटा" if m.group() == "/" else "हाइफ़न"
-
-
-def _time_and_a_half(m: Match[str], text: str, locale: Locale) -> str | None:
-    return _quarters(m["n"], m["decimals"], locale)
 
 
 def _days(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -220,7 +203,7 @@ class Hindi(Locale):
             Rule("code", rf"(?=\d{{4}})(?:{called})\d+(?![\w%]|[.,:/-]\d)", lambda m, text, locale: locale.digits(m.group())),
             Rule("addressnumber", house, _address_number, "any"),
             Rule("addresssign", r"(?<=[a-z\u0900-\u0963])[/-](?=\d)", _address_sign),
-            Rule("andahalf", rf"(?<![\w.,])(?P<n>\d+)\.(?P<decimals>5|25|75)(?= (?:{_TIMES}){_END})", _time_and_a_half),
+            halves.rule(hi_quarters.HALVED),
             Rule("days", rf"(?<![\w.,])(?P<n>\d+)(?:\.(?P<decimals>\d+))? d{_END}", _days),
         ]  # fmt: skip
 
@@ -248,14 +231,30 @@ class Hindi(Locale):
             words = f"{self.month(month)} {self.cardinal(day)} {self.year(year) if year else ''}"
         return words
 
+    def fraction(self, n: int, d: int) -> str:
+        named = {(1, 2): "आधा", (1, 4): "एक चौथाई", (3, 4): "तीन चौथाई"}.get((n, d))
+        return named or super().fraction(n, d)
+
+    def mixed(self, whole: int, n: int, d: int) -> str:
+        quarters = n * 4 // d if d in (2, 4) and 0 < n < d and 0 < whole < 100 else 0
+        return hi_quarters.past(whole, quarters, self) if quarters else super().mixed(whole, n, d)
+
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        parted = name in ("number", "andahalf") and spoken.endswith(("आधा", "चौथाई"))
+        return end, hi_quarters.before_noun(spoken, text, end) if parted else spoken
+
     def amount(self, a: Amount, gender: str | None = None) -> str:
-        quarters = _quarters(a.whole, a.decimals, self) if a.scale in _INDIAN_SCALES else None
+        quarters = hi_quarters.decimal(a.whole, a.decimals, self) if a.scale in _INDIAN_SCALES else None
         if quarters is None:
             return super().amount(a, gender)
         return f"{self.minus if a.negative else ''} {quarters} {a.scale}"
 
     def measure(self, a: Amount, unit: str) -> str | None:
-        if unit.startswith("duration") and not a.negative and (quarters := _quarters(a.whole, a.decimals, self)) is not None:
+        if (
+            unit.startswith("duration")
+            and not a.negative
+            and (quarters := hi_quarters.decimal(a.whole, a.decimals, self)) is not None
+        ):
             noun = (super().measure(Amount("2"), unit) or "").split(" ", 1)[-1]
             return f"{quarters} {'साल' if unit.endswith('year') else noun}"
         if unit == "duration-year" and a.integer is not None and a.integer < 10:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from re import Match
 from typing import ClassVar
 
+from understudy.text.locales import halves
 from understudy.text.locales.base import Amount, Locale, Rule
 
 __all__ = ["Indic", "is_year"]
@@ -30,6 +31,9 @@ class Indic(Locale):
     stop: ClassVar[str] = ""  # Between the numbers of a version.
     code_words: ClassVar[tuple[str, ...]] = ()  # What is numbered digit by digit.
     score_words: ClassVar[str] = "(?!)"  # Pattern of what stands behind a score.
+    halved_scales: ClassVar[frozenset[str]] = frozenset()  # "1.5 lakh" is one and a half of it, ...
+    halved_from: ClassVar[int] = 1  # ... from this number on,
+    halved_quarters: ClassVar[frozenset[int]] = frozenset({1, 2, 3})  # ... where it is so many quarters more.
     meridiems: ClassVar[Mapping[str, str]] = {}
     telephone_pattern = r"(?<![\d.,])(?:(?:0|91[ -]?)?[6-9]\d{9}|0?[6-9]\d{4}[ -]\d{5}|0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}|1[89][06]0[ -]?\d{3}[ -]?\d{3,4}|1-8\d\d-\d{3}-\d{4})(?![\d,]|\.\d)"
 
@@ -49,6 +53,12 @@ class Indic(Locale):
             Rule("pin", rf"(?:{pin})[1-9]\d\d ?\d{{3}}(?![\w,]|\.\d)", _read_pin),
             Rule("plate", r"(?P<a>[a-z]{2})[ -]?(?P<b>\d{1,2})[ -]?(?P<c>[a-z]{1,3})[ -]?(?P<d>\d{4})(?!\w)", _read_plate, "letter"),
         ]  # fmt: skip
+
+    def amount(self, a: Amount, gender: str | None = None) -> str:
+        quarters, whole = halves.QUARTERS.get(a.decimals or ""), int(a.whole or 0)
+        if a.scale not in self.halved_scales or quarters not in self.halved_quarters or not self.halved_from <= whole < 100:
+            return super().amount(a, gender)
+        return f"{self.minus if a.negative else ''} {halves.mixed(self, whole, quarters)} {a.scale}"
 
     def date(self, day: int | None, month: int, year: int | None, *, month_first: bool = False, before: str = "") -> str:
         """The month stands before the day where it is written so."""

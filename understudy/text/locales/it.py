@@ -33,6 +33,19 @@ def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.time(int(m["h"]), int(m["m"]), None, "")
 
 
+def _elision(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "all'1" is one o'clock, "dall'8" eight; they are one word with the number."""
+    n = int(m["n"])
+    words = "una" if n == 1 else locale.cardinal(n)
+    return f"{m['a']}'{words}" if words[0] in "uo" else None
+
+
+def _lettered(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "1h30" is a duration where no clock is spoken of."""
+    hours, minutes = int(m["h"]), int(m["m"])
+    return f"{'un' if hours == 1 else locale.cardinal(hours)}{chr(39) if hours == 1 else ' '}or{'a' if hours == 1 else 'e'} e {locale.counted(minutes)} minut{'o' if minutes == 1 else 'i'}"
+
+
 class Italian(Locale):
     lang = "it"
     groups = ". "
@@ -128,8 +141,20 @@ class Italian(Locale):
     roman_after = "|".join(["secolo|capitolo|volume|libro|canto|atto|articolo|titolo|parte|guerra mondiale", *_KINGS])
 
     def extra_rules(self) -> list[Rule]:
+        months = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
-            Rule("elided", r"(?<![\w.,/:-])1 (?P<noun>ora|oncia)(?!\w)", lambda m, text, locale: f"un'{m['noun']}"),
+            Rule(
+                "elided",
+                r"(?<![\w.,/:-])1 (?P<noun>ora|oncia|arancia|amica|entrata|insalata)(?!\w)",
+                lambda m, text, locale: f"un'{m['noun']}",
+            ),
+            Rule(
+                "elision",
+                rf"(?P<a>all|dall|dell|nell|sull)'(?P<n>1|11|8\d?)(?![\w%/-]|[.,:]\d| (?:{months})(?!\w))",
+                _elision,
+                "letter",
+            ),
+            Rule("lettered", r"(?<!lle )(?<!ore )(?<![\w.,:/-])(?P<h>\d\d?) ?h ?(?P<m>[0-5]\d)(?: ?min)?(?!\w)", _lettered),
             Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter"),
             Rule("dottedtime", r"(?:(?<=\bore )|(?<=lle ))(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d%]|[.,]\d)", _dotted_time),
             Rule("era", r"(?<!\w)(?P<era>[ad])\. ?(?P<c>c)\.?(?!\w)", _era, "letter"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from understudy.text.locales import numbers
-from understudy.text.locales.base import Amount, Money
+from understudy.text.locales import halves, numbers
+from understudy.text.locales.base import Amount, Money, Rule
 from understudy.text.locales.indic import Indic
 
 __all__ = ["Marathi"]
@@ -26,6 +26,12 @@ _FIRST = {
 _CONSONANT = re.compile(r"[क-ह]$")
 # A quarter and three quarters have names of their own before measures only.
 _MEASURES = re.compile(r" ?(?:किलो|लिटर|लीटर|तास|कप|मीटर|मिनिट|चमच|ग्लास|वाट|इंच|डझन|टन|एकर|पाव|दिवस|वर्ष)")
+# Beginnings of what is counted in halves and quarters also where they are written as decimals; endings of a case may follow.
+_HALVED = "तास|दिवस|आठवड|महिन|वर्ष|मिनि|किलो|लिटर|लीटर|मीटर|कप|चमच|डझन|टन|एकर|इंच|फूट|पट|लाख|कोटी|हजार"
+# Half of something agrees with it: the feminine, and the oblique before endings of a case.
+_HALF = re.compile(
+    r" (?:(?P<f>वाटी|बाटली|भाकरी|पोळी|गोळी|चिमूट|प्लेट|रात्र)|(?P<o>तासा|दिवसा|महिन्या|वर्षा|आठवड्या|मिनिटा|लिटरा|लीटरा|कपा))"
+)
 _CASES = "चा|ची|चे|च्या|चं|ला|ने|नी|त"
 _ENDING = re.compile(
     rf"[.]?(?P<gap> ?)(?:(?P<case>{_CASES})|(?P<after>मध्ये|पासून|पर्यंत|पेक्षा|साठी|वर|हून|वरून|मधील|मधून|चेच|तील))(?![\w\u0900-\u0963])"
@@ -53,6 +59,7 @@ class Marathi(Indic):
     per = "प्रति"
     over = "छेद"
     mixed_link = "पूर्णांक"
+    halved_scales = frozenset({"हजार", "लाख", "कोटी"})
     meridiems: ClassVar = {"am": "ए एम", "pm": "पी एम"}
     code_words = (
         "पिन कोड",
@@ -108,6 +115,9 @@ class Marathi(Indic):
         rf"(?={_AFTER}?{_END})|(?: |-)(?:वा(?!\.)|वी|वे|व्या|रा|री|रे|था|थी|थे){_END})"
     )
     roman_after = "भाग|खंड|अध्याय|टप्पा|प्रकरण|लुई|जॉर्ज|हेन्री|एडवर्ड|पोप"
+
+    def extra_rules(self) -> list[Rule]:
+        return [*super().extra_rules(), halves.rule(_HALVED)]
 
     def cardinal(self, n: int) -> str:
         if n < 100:
@@ -185,9 +195,11 @@ class Marathi(Indic):
             return f"{words[:-1]}ांनी" if words.endswith("मिनिटे") else f"{words}ांनी"
         return words if suffix in ("", "वाजून") else f"{words} {suffix}"
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings of a case are joined to the words, and the noun before them is oblique (शंभर रुपयांची)."""
-        if name == "number" and spoken.endswith("चतुर्थांश") and _MEASURES.match(text, end):
+        if name in ("number", "andahalf") and spoken.endswith("अर्धा") and (m := _HALF.match(text, end)):
+            return end, f"{spoken[:-1]}{'ी' if m['f'] else '्या'}"
+        if name in ("number", "andahalf") and spoken.endswith("चतुर्थांश") and _MEASURES.match(text, end):
             return end, {"एक चतुर्थांश": "पाव", "तीन चतुर्थांश": "पाऊण"}.get(spoken, spoken)
         if name == "ordinal" and (m := _AFTER_ORDINAL.match(text, end)):
             return m.end(), spoken + m.group()

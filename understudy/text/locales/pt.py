@@ -43,6 +43,7 @@ class Portuguese(Locale):
     mixed_link = "e"
     extension = "extensão"
     date_link = " de "
+    money_joint = " e "
     scale_link = "de"
     first_of_month = "primeiro"
     symbols: ClassVar = {
@@ -81,6 +82,7 @@ class Portuguese(Locale):
     unit_names: ClassVar = {"temperature-celsius": ("grau celsius", "graus celsius"), "mass-tonne": ("tonelada", "toneladas")}
     unit_genders: ClassVar = {"duration-hour": "f", "mass-tonne": "f", "mass-pound": "f", "length-mile": "f", "mass-ounce": "f",
                                "speed-mile-per-hour": "f", "length-yard": "f", "length-inch": "f", "energy-kilocalorie": "f", "duration-week": "f"}  # fmt: skip
+    local_units: ClassVar = {"seg": "duration-second", "segs": "duration-second", "mins": "duration-minute"}
     no_units = frozenset({"in", "d", "h", "hr", "hrs", "st", "pt", "ac"})
     no_codes = frozenset({"top", "cup", "all", "mop"})
     telephone_pattern = (

@@ -20,17 +20,47 @@ _ASKED = {
 _NEAR = 48  # characters of a line that are looked at on either side
 _TERMS = r"(?:[\d.,]+ ?[-+*x×÷/] ?)*[\d.,]+ ?"
 _LEFT = {lang: re.compile(rf"\b(?:{asked}) {_TERMS}$") for lang, asked in _ASKED.items()}
+_SUM_ENDS = re.compile(r" ?(?:[-+*x×÷/=?!.,]|$)")
 _EQUALS = re.compile(rf" ?{_TERMS}=")
+
+
+_POWER = {"de": "hoch", "en": "to the power of", "es": "elevado a", "fr": "puissance", "it": "elevato a", "pt": "elevado a"}
 
 
 def rules(locale: Locale) -> list[Rule]:
     """The rules of a language whose questions are known here; none for others."""
-    return [Rule("sum", r"(?:(?<=\d)|(?<=\d ))[-*](?= ?\d)", _sign)] if locale.lang in _ASKED else []
+    if locale.lang not in _ASKED:
+        return []
+    return [
+        Rule("quotient", r"(?<![\w.,/])(?P<n>\d{1,9}) ?/ ?(?P<d>\d{1,9})(?![\w/%]|[.,]\d)", _quotient),
+        Rule("sum", r"(?:(?<=\d)|(?<=\d ))[-*^](?= ?\d)", _sign),
+        Rule("sumx", r"(?:(?<=\d)|(?<=\d ))x(?= ?\d)", _times, "letter"),
+    ]
+
+
+def _asked(m: Match[str], locale: Locale, sign: int) -> bool:
+    """Whether a sum is asked for or told, the sign of which stands at `sign`."""
+    s = m.string
+    asked = _LEFT[locale.lang].search(s, max(0, sign - _NEAR), sign)
+    return asked is not None or _EQUALS.match(s, m.end(), m.end() + _NEAR) is not None
 
 
 def _sign(m: Match[str], text: str, locale: Locale) -> str | None:
-    s = m.string
-    asked = _LEFT[locale.lang].search(s, max(0, m.start() - _NEAR), m.start())
-    if asked is None and _EQUALS.match(s, m.end(), m.end() + _NEAR) is None:
+    """The minus is one in sums only, * between numbers everywhere."""
+    if m.group() == "^":
+        return _POWER[locale.lang]
+    if m.group() == "*":
+        return locale.symbols["×"]
+    return locale.minus if _asked(m, locale, m.start()) else None
+
+
+def _times(m: Match[str], text: str, locale: Locale) -> str | None:
+    return locale.symbols["×"] if _asked(m, locale, m.start()) else None
+
+
+def _quotient(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "What is 100/4", where no fraction is meant: that is less than one, or of something."""
+    n, d = int(m["n"]), int(m["d"])
+    if n < d or not _SUM_ENDS.match(m.string, m.end()) or not _asked(m, locale, m.end("n")):
         return None
-    return locale.minus if m.group() == "-" else locale.symbols["×"]
+    return f"{locale.cardinal(n)} {locale.symbols['÷']} {locale.cardinal(d)}"

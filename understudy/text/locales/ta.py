@@ -6,7 +6,7 @@ import re
 from re import Match
 from typing import ClassVar
 
-from understudy.text.locales import cldr, numbers
+from understudy.text.locales import cldr, halves, numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
 from understudy.text.locales.indic import Indic, is_year
 
@@ -35,6 +35,10 @@ _ENDING = re.compile(
 _NEXT = re.compile(rf" (?P<word>[{_LETTER}]+)")
 # Behind these a number stands for itself; any other word is what is counted.
 _NO_NOUN = re.compile(r"(?:முதல்|வரை|அன்று|மற்றும்|அல்லது|என்|ஆக|ஆன|இருந்து|இல்|உள்ள|கூட்டல்|கழித்தல்|பெருக்கல்|வகுத்தல்|சமம்|புள்ளி|படி)")
+# Beginnings of what is counted in halves and quarters also where they are written as decimals.
+_HALVED = (
+    "மணி ?நேர|நாள்|நாட்கள்|நாளில்|வார|மாத|ஆண்டு|வருட|வயது|நிமிட|கிலோ(?!மீ)|லிட்டர்|லிட்டரு|கப்|ஏக்கர்|அடி|மடங்கு|டன்|பவுன்|சவரன்|லட்ச|இலட்ச|கோடி|ஆயிர"
+)
 _PATTERNS = {
     "speed-kilometer-per-hour": "மணிக்கு {0} கிலோமீட்டர்", "speed-meter-per-second": "வினாடிக்கு {0} மீட்டர்", "speed-mile-per-hour": "மணிக்கு {0} மைல்",
     "digital-megabit-per-second": "வினாடிக்கு {0} மெகாபிட்", "mass-quintal": "{0} குவிண்டால்", "mass-tonne": "{0} டன்",
@@ -55,6 +59,7 @@ class Tamil(Indic):
     until = "வரை"
     per = "ஒரு"
     mixed_link = "மற்றும்"
+    halved_scales = frozenset({"ஆயிரம்", "லட்சம்", "இலட்சம்", "கோடி"})
     meridiems: ClassVar = {"am": "ஏ எம்", "pm": "பி எம்"}
     code_words = (
         "பின்கோடு",
@@ -106,7 +111,7 @@ class Tamil(Indic):
     def extra_rules(self) -> list[Rule]:
         months = "|".join(sorted(self.months[0], key=lambda s: (-len(s), s)))
         day = rf"(?<![{_LETTER}])(?P<month>{months})\.? (?P<n>[0-3]?\d){_MARK}(?![\w{_LETTER}])"
-        return [*super().extra_rules(), Rule("ordinalday", day, _read_ordinal_day, "letter")]
+        return [*super().extra_rules(), halves.rule(_HALVED), Rule("ordinalday", day, _read_ordinal_day, "letter")]
 
     def cardinal(self, n: int) -> str:
         return self.digits(str(n)) if n >= self.largest else _spelled(n)
@@ -160,7 +165,7 @@ class Tamil(Indic):
             return f"{self.cardinal(hour)} {self.cardinal(minute)} {suffix}"
         return f"{self.counted(hour)} {suffix or 'மணி'}"
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings of a case melt into the words (ஐந்தில்); one thing is ஒரு; a range ends with "until"."""
         if name not in (
             "number",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from understudy.text.locales import numbers
-from understudy.text.locales.base import Amount, Money
+from understudy.text.locales import halves, numbers
+from understudy.text.locales.base import Amount, Money, Rule
 from understudy.text.locales.indic import Indic, is_year
 
 __all__ = ["Telugu"]
@@ -30,6 +30,8 @@ _NEXT = re.compile(r"[. ]{0,2} (?P<word>[\u0c00-\u0c63]+)")
 _NO_NOUN = re.compile(
     r"(?:ఉంద|ఉన్నా|ఉంట|ఉండ|ఉన్న|అయి|అయ్య|అవు|కావ|కాద|అని|అన|మరియు|లేదా|మాత్రమే|కూడా|వచ్చ|ఇచ్చ|ఇవ్వ|చెల్లి|కట్ట|తీసుక|ప్లస్|మైనస్|ఇంటూ|సమానం|తేదీ|తారీ|కాగా|చెప్ప|పెట్ట)"
 )
+# Beginnings of what is counted in halves also where they are written as decimals.
+_HALVED = "గంట|రోజు|వార|నెల|సంవత్సర|ఏళ్ల|ఏళ్లు|ఏండ్ల|నిమిష|కిలో(?!మీ)|లీటర|కప్పు|ఎకర|అడుగు|టన్ను|రెట్లు|డజన్"
 # Before these even money and measures are oblique.
 _OBLIQUE_BEFORE = re.compile(
     r"(?:దూర|వర(?:కు|కూ)|నుండి|నుంచి|పై|కంటే|లోపు|లోపల|లో(?![\u0c00-\u0c63])|విలువ|ధర|నోటు|జీత|బిల్లు|వేగ|ఎత్తు|పొడవు|బరువు|లోతు|తర్వాత|తరువాత|ముందు|క్రిత|పాటు|మేర|చొప్పున|కోస|వద్ద|(?:కి|కు|కే|తో|ను)(?![\u0c00-\u0c63]))"
@@ -50,6 +52,8 @@ class Telugu(Indic):
     per = "ప్రతి"
     over = "బై"
     mixed_link = "మరియు"
+    halved_scales = frozenset({"వేలు", "వేల", "లక్షలు", "లక్షల", "కోట్లు", "కోట్ల"})
+    halved_from, halved_quarters = 2, frozenset({2})
     meridiems: ClassVar = {"am": "ఏ ఎం", "pm": "పి ఎం"}
     code_words = ("పిన్ కోడ్", "పిన్‌కోడ్", "పిన్", "ఓటీపీ", "ఓటిపి", "కోడ్", "ఖాతా నంబర్", "ఖాతా సంఖ్య", "ఆధార్ నంబర్", "pin", "pin code", "otp")
     score_words = "తేడాతో|గోల్స్|సెట్ల|స్కోరుతో|స్కోర్‌తో|ఆధిక్యం"
@@ -89,6 +93,9 @@ class Telugu(Indic):
     ordinal_pattern = r"(?<!\w)(?<!\d[.,])(?P<n>\d+(?:,\d+)*)[ -]?(?P<mark>వది|వసారి|వ|ో)(?![\w\u0c00-\u0c7f])"
 
     roman_after = "భాగం|అధ్యాయం|లూయీ|లూయి|జార్జ్|హెన్రీ|ఎడ్వర్డ్|పోప్"
+
+    def extra_rules(self) -> list[Rule]:
+        return [*super().extra_rules(), halves.rule(_HALVED, decimals="5")]
 
     def cardinal(self, n: int) -> str:
         return self.digits(str(n)) if n >= self.largest else _spelled(n)
@@ -144,7 +151,7 @@ class Telugu(Indic):
             words = f"{words[:-2]}ల{suffix[-2:]}" if words.endswith("లు") else f"{words.removesuffix('ం')}ాని{suffix[-2:]}"
         return words
 
-    def joined(self, text: str, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
         """Endings are joined to the words (నలభై ఏడులో); numbers before what they count, and nouns before others, are oblique."""
         if name not in (
             "number",
