@@ -243,7 +243,7 @@ def abbreviation_pattern(locale: Locale) -> str:
     # Two of three initials are no abbreviation: all of them will stand apart in the spoken form, and must be found there or here.
     firsts = either({s[:2] for s in initials})
     of_initials = rf"(?={firsts}){_NO_INITIAL_BEFORE}(?:{either(initials)})(?!\.? ?[a-zà-öø-ÿ]\.)" if initials else ""
-    patterns = [pattern for pattern in (of_initials, either(written)) if pattern]
+    patterns = [pattern for pattern in (either(written), of_initials) if pattern]
     return rf"{NO_LETTER_BEFORE}(?:{'|'.join(patterns)}){NO_LETTER}" if patterns else ""
 
 
