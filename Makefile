@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml setup.py constraints.txt $(wildcard understudy/ru
 	touch $@
 
 demo: setup  ## text to a measured, served model in twelve languages, on built-in data
-	$(BIN)/understudy run recipes/tiny.toml
+	$(BIN)/understudy run recipes/tiny.toml --jobs 2
 
 test: setup  ## the whole suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
