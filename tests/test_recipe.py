@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,47 @@ def test_only_without_its_input_says_which_is_missing(toml: Path) -> None:
 def test_planning_makes_nothing(toml: Path) -> None:
     assert states(toml) == {"traffic": "run", "tokenizer": "run"}
     assert not (toml.parent / "out").exists()
+
+
+@pytest.fixture
+def again(toml: Path) -> Path:
+    """The same recipe with a second tokenizer, in a folder, that is like the first."""
+    path = toml.with_name("again.toml")
+    path.write_text(toml.read_text() + toml.read_text().partition("[stage.tokenizer]")[2].join(["[stage.'study/again']", ""]))
+    return path
+
+
+def test_work_that_another_stage_has_done_is_copied(toml: Path, again: Path) -> None:
+    recipe.run(load(toml))
+    assert states(again) == {"traffic": "cached", "tokenizer": "cached", "study/again": "copy"}
+    first, second = (item.artifact for item in recipe.run(load(again)) if item.name != "traffic")
+    assert second.path == toml.parent / "out" / "study" / "again"
+    assert (second.hash, second.manifest.seconds) == (first.hash, first.manifest.seconds)
+    assert states(again)["study/again"] == "cached"
+
+
+def test_a_copy_names_its_parents_from_where_it_stands(toml: Path, again: Path) -> None:
+    recipe.run(load(toml))
+    made = {item.name: item.artifact for item in recipe.run(load(again))}
+    assert made["study/again"].manifest.parents["traffic"].path == "../traffic"
+
+
+def test_what_needs_a_copy_is_judged_by_it_before_it_is_made(toml: Path, again: Path) -> None:
+    recipe.run(load(toml))
+    more = ["stage.shards.kind=shards", "stage.shards.tokenizer=study/again", 'stage.shards.mix=[{corpus = "traffic"}]']
+    assert states(again, *more)["shards"] == "run"
+    recipe.run(load(again, *more))
+    shutil.rmtree(toml.parent / "out" / "study")
+    assert (states(again, *more)["study/again"], states(again, *more)["shards"]) == ("copy", "cached")
+
+
+def test_damaged_work_is_not_copied(toml: Path, again: Path) -> None:
+    recipe.run(load(toml))
+    loaded = load(again, "stage.tokenizer.vocab_size=110")  # so that it is not looked at for itself
+    (toml.parent / "out" / "tokenizer" / "tokenizer.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="truncated"):
+        recipe.run(loaded, only=["study/again"])
+    assert not (toml.parent / "out" / "study" / "again").exists()
 
 
 def test_interrupted_work_is_planned_as_resumed(toml: Path) -> None:

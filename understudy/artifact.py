@@ -32,7 +32,8 @@ from understudy.errors import ArtifactError, nearest
 from understudy.manifest import MANIFEST, SCHEMA, Manifest, Parent, check_file, fingerprint, hash_all, peek, versions
 
 __all__ = [
-    "MANIFEST", "Artifact", "Draft", "Manifest", "Parent", "fingerprint", "following", "interrupted", "open", "peek", "writing",
+    "MANIFEST", "Artifact", "Draft", "Manifest", "Parent", "copy", "find", "fingerprint", "following", "interrupted", "open", "peek",
+    "writing",
 ]  # fmt: skip
 
 
@@ -156,10 +157,6 @@ def writing(
     where the disk is full or not writable. On any exception nothing of the draft remains but its scratch directory.
     """
     path = Path(path).absolute()
-    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ArtifactError(
-            "something that is not an artifact stands here", where=path, hint="Choose another directory or move it away"
-        )
     lineage = {
         name: Parent(path=os.path.relpath(a.path.absolute(), path.parent), kind=a.kind, hash=a.hash)
         for name, a in (parents or {}).items()
@@ -167,27 +164,67 @@ def writing(
     mark = fingerprint(kind, config, lineage, seed)
     scratch = _scratch(path)
     started = time.monotonic()
+    with _replacing(path) as temporary:
+        _prepare(scratch, mark)
+        draft = Draft(temporary, scratch, path.parent / ".runs" / path.name)
+        yield draft
+        manifest = Manifest(
+            kind=kind,
+            schema=SCHEMA,
+            config=dict(config),
+            parents=lineage,
+            fingerprint=mark,
+            seed=seed,
+            tokenizer=draft.tokenizer,
+            versions=versions(),
+            metrics=draft.metrics,
+            seconds=round(time.monotonic() - started, 3),
+            files=hash_all(temporary),
+        )
+        _write(manifest, temporary)
+
+
+def find(root: Path, mark: str) -> Path | None:
+    """An artifact somewhere below `root` that was made by the work with the fingerprint `mark`; its files are not checked."""
+    for folder, inside, files in os.walk(root):
+        inside[:] = [] if MANIFEST in files else sorted(name for name in inside if not name.startswith("."))
+        if MANIFEST in files and (manifest := peek(Path(folder))) is not None and manifest.fingerprint == mark:
+            return Path(folder)
+    return None
+
+
+def copy(found: Path, path: Path) -> None:
+    """Let the artifact at `found` stand at `path` too, its parents named as they are found from there.
+
+    Raises ArtifactError as `open` does of `found` and as `writing` does of `path`.
+    """
+    source, path = open(found), Path(path).absolute()
+    above = source.path.absolute().parent
+    parents = {
+        name: parent.model_copy(update={"path": os.path.relpath(above / parent.path, path.parent)})
+        for name, parent in source.manifest.parents.items()
+    }
+    with _replacing(path) as temporary:
+        shutil.copytree(source.path, temporary, dirs_exist_ok=True)
+        _write(source.manifest.model_copy(update={"parents": parents}), temporary)
+
+
+def _write(manifest: Manifest, folder: Path) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(by_alias=True, indent=2), encoding="utf-8")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A directory to write in, which takes the place of `path` once all is written; see `writing` for what it raises."""
+    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ArtifactError(
+            "something that is not an artifact stands here", where=path, hint="Choose another directory or move it away"
+        )
     try:
         with _alone(path):
             with atomic.replacing(path) as temporary:
-                _prepare(scratch, mark)
-                draft = Draft(temporary, scratch, path.parent / ".runs" / path.name)
-                yield draft
-                manifest = Manifest(
-                    kind=kind,
-                    schema=SCHEMA,
-                    config=dict(config),
-                    parents=lineage,
-                    fingerprint=mark,
-                    seed=seed,
-                    tokenizer=draft.tokenizer,
-                    versions=versions(),
-                    metrics=draft.metrics,
-                    seconds=round(time.monotonic() - started, 3),
-                    files=hash_all(temporary),
-                )
-                (temporary / MANIFEST).write_text(manifest.model_dump_json(by_alias=True, indent=2), encoding="utf-8")
-            shutil.rmtree(scratch, ignore_errors=True)
+                yield temporary
+            shutil.rmtree(_scratch(path), ignore_errors=True)
     except OSError as error:
         raise ArtifactError(
             "the artifact could not be written",

@@ -91,11 +91,11 @@ def plan_table(planned: Sequence[Planned]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("stage", "kind", "from", "what", "state"):
         table.add_column(column, overflow="fold")
-    meaning = {"cached": "cached", "resume": "resume", "run": "run", "wait": "run if inputs change"}
+    meaning = {"wait": "run if inputs change"}
     items = {item.name: item for item in planned}
     for title, names in seeds.grouped(items).items():
         first = items[names[0]]
-        states = Counter(meaning[items[name].state] for name in names)
+        states = Counter(meaning.get(items[name].state, items[name].state) for name in names)
         said = ", ".join(state if len(states) == 1 else f"{n} {state}" for state, n in states.items())
         kind = first.config.model_dump()["kind"]
         table.add_row(title, kind, ", ".join(seeds.grouped(first.inputs)), stages.describe(first.config), said)

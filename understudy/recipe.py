@@ -1,8 +1,9 @@
 """Recipes: a TOML of stages becomes a plan, and the plan is run.
 
 A stage's fingerprint is made of its settings, its seed, the files it reads and the content of its inputs. A stage whose
-artifact carries the same fingerprint is skipped; one that was cut off resumes from its scratch directory; a changed one
-runs again, and after it those descendants whose inputs really came out different.
+artifact carries the same fingerprint is skipped; one whose work another stage of these artifacts has done takes a copy; one that
+was cut off resumes from its scratch directory; a changed one runs again, and after it those descendants whose inputs really came
+out different.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from understudy.artifact import Artifact, Manifest, Parent
 from understudy.config import Config, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.toml import filled, included, override
-from understudy.training.ranks import agree, barrier, joined
+from understudy.training.ranks import agree, barrier, joined, ranks
 
 __all__ = ["Done", "Planned", "Recipe", "State", "judged", "load", "plan", "run", "run_stage"]
 
 log = logging.getLogger(__name__)
-State = Literal["cached", "resume", "run", "wait"]
+State = Literal["cached", "copy", "resume", "run", "wait"]
 
 
 class Recipe(Config):
@@ -56,14 +57,16 @@ class _TopLevel(Config):
 class Planned:
     """One stage of a plan.
 
-    `state`: cached (nothing to do), resume (was cut off; goes on from its last checkpoint), run, or wait (an input will be
-    made again, so it may turn out to be cached).
+    `state`: cached (nothing to do), copy (another stage has done this work), resume (was cut off; goes on from its last
+    checkpoint), run, or wait (an input will be made again, so it may turn out to be cached).
+    `found`: where what it makes stands already, of a cached one and of a copy.
     """
 
     name: str
     config: StageConfig
     inputs: Mapping[str, Path]
     state: State
+    found: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -185,26 +188,31 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
         inputs = {str(r): recipe.directory(r) if r in recipe.stage else Path(r) for r in refs(config)}
         # Whether inputs come out different is not known before they are made; without an artifact there is nothing to keep.
         state: State = "wait" if artifact.peek(recipe.directory(name)) is not None else "run"
-        if all(planned[i].state == "cached" if i in planned else True for i in inputs):
-            manifests = {i: artifact.peek(path) for i, path in inputs.items()}
+        item = Planned(name, config, inputs, state)
+        there = {i: planned[i].found if i in planned else path for i, path in inputs.items()}
+        if all(there.values()):
+            manifests = {i: artifact.peek(path) for i, path in there.items() if path is not None}
             missing = [i for i, manifest in manifests.items() if manifest is None]
             if missing:
                 raise RecipeError(
                     f"the input '{missing[0]}' has not been made", where=f"stage.{name}", hint="Run it first, or leave --only out"
                 )
-            state = _state(recipe, name, {i: m for i, m in manifests.items() if m is not None}, inputs)
-        planned[name] = Planned(name, config, inputs, state)
+            item = _judged(recipe, item, {i: m for i, m in manifests.items() if m is not None})
+        planned[name] = item
     return list(planned.values())
 
 
-def _state(recipe: Recipe, name: str, manifests: Mapping[str, Manifest], inputs: Mapping[str, Path]) -> State:
-    config, directory = recipe.stage[name], recipe.directory(name)
-    parents = {i: Parent(path=str(inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
-    mark = artifact.fingerprint(stages.MAKES[_kind(config)], resolved(config), parents, config.seeded(recipe.seed))
+def _judged(recipe: Recipe, item: Planned, manifests: Mapping[str, Manifest]) -> Planned:
+    directory = recipe.directory(item.name)
+    parents = {i: Parent(path=str(item.inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
+    kind, seed = stages.MAKES[_kind(item.config)], item.config.seeded(recipe.seed)
+    mark = artifact.fingerprint(kind, resolved(item.config), parents, seed)
     made = artifact.peek(directory)
     if made is not None and made.fingerprint == mark:
-        return "cached"
-    return "resume" if artifact.interrupted(directory, mark) else "run"
+        return replace(item, state="cached", found=directory)
+    if (elsewhere := artifact.find(recipe.artifacts, mark)) is not None:
+        return replace(item, state="copy", found=elsewhere)
+    return replace(item, state="resume" if artifact.interrupted(directory, mark) else "run", found=None)
 
 
 def resolved(config: StageConfig) -> dict[str, Any]:
@@ -238,9 +246,14 @@ def _run_planned(recipe: Recipe, item: Planned, on_start: Callable[[Planned], No
 
 
 def judged(recipe: Recipe, item: Planned) -> Planned:
-    """`item` with the state it has now that its inputs are made."""
+    """`item` with the state it has now that its inputs are made; where that is "copy", it is copied, and then cached."""
     manifests = {i: m for i, path in item.inputs.items() if (m := artifact.peek(path)) is not None}
-    return replace(item, state=_state(recipe, item.name, manifests, item.inputs))
+    item, directory = _judged(recipe, item, manifests), recipe.directory(item.name)
+    if item.state != "copy" or item.found is None or not ranks().leads:
+        return item
+    artifact.copy(item.found, directory)
+    log.info("%s: copied from %s, which is the same work", item.name, item.found)
+    return replace(item, state="cached", found=directory)
 
 
 def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, *, seed: int) -> Artifact:
