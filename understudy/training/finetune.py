@@ -157,6 +157,7 @@ def _heads(config: FinetuneConfig, encoder: Body, labels: Labels, seed: int) -> 
 def _objective(config: FinetuneConfig, nlu: NLU, teacher: NLU | None, examples: Sequence[Labelled]) -> Understanding:
     return Understanding(
         nlu,
+        slots=config.slots,
         domain=config.domain,
         smoothing=config.smoothing,
         frozen=config.mode == "frozen",

@@ -44,6 +44,7 @@ class FinetuneConfig(StageConfig):
         this much slower than the one above it. optimizer, muon_lr: see `optim.OptimConfig`.
     epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
+    slots: weight of the slots' loss, the mean over words, beside the intent's, which weighs 1 (docs/decisions/0014).
     domain: weight of the loss of a third head, for the utterance's domain, which is there where the labels name two domains or
         more; 0 leaves it out, and the domain is then the one of the intent.
     class_weights: of intents and domains: "balanced" counts all of them alike, however rare, "sqrt" half as much so.
@@ -86,7 +87,8 @@ class FinetuneConfig(StageConfig):
     batch: int = Field(default=32, gt=0)
     dropout: float | None = Field(default=None, ge=0, lt=1)
     smoothing: float = Field(default=0.0, ge=0, lt=1)
-    domain: float = Field(default=1.0, ge=0)
+    slots: float = Field(default=3.0, gt=0)
+    domain: float = Field(default=0.2, ge=0)
     class_weights: Literal["none", "sqrt", "balanced"] = "none"
     calibrate: bool = True
     accept: float | None = Field(default=None, gt=0, le=1)
