@@ -149,7 +149,7 @@ def finetuning(**settings: Any) -> FinetuneConfig:
 
 
 def test_finetuning_learns_a_small_language_wholly(world: World, teacher: Artifact, tmp_path: Path) -> None:
-    config = finetuning(encoder="teacher", held_out=0.2, select="best")
+    config = finetuning(encoder="teacher", held_out=0.2, select="best", domain=1.0)
     nlu = run_stage(finetune.run, config, tmp_path / "nlu", {**world.inputs, "teacher": teacher}, kind="nlu")
     assert nlu.metrics["valid"]["exact"] == 1.0
     parse_ = Predictor.load(nlu.path)
