@@ -13,6 +13,7 @@ import torch
 
 from understudy.corpus.tinyworld import LOCALES, utterances
 from understudy.corpus.utterances import LabelSource, read_labelled
+from understudy.limits import available_cpus
 
 
 def machine() -> dict[str, object]:
@@ -24,7 +25,7 @@ def machine() -> dict[str, object]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": available_cpus(),
         "gpu": gpu,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -29,8 +29,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from understudy.limits import available_cpus
+
 HERE = Path(__file__).resolve().parent
-CORES = len(os.sched_getaffinity(0))
+CORES = available_cpus()
 
 
 def rows() -> list[tuple[str, str]]:

@@ -90,7 +90,7 @@ def learner(model: EncoderConfig, run: Run) -> Objective:
     """What learns, or for a run that learns nothing holds what is listened to."""
     if run.masked:
         return MaskedLanguageModelling(MaskedLM(model))
-    return Understanding(NLU(Encoder(model), intents=60, tags=111))
+    return Understanding(NLU(Encoder(model), intents=60, tags=111), slots=1.0, domain=1.0)
 
 
 def forward(objective: Objective, batch: Batch, run: Run, number: Number) -> None:

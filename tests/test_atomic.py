@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from understudy import atomic
+from understudy.errors import ArtifactError
 
 # Dies at every line of `atomic` in turn, as of a kill -9, and writes down what then stands at the path and under .NAME.old.
 KILLED = """
 import os, shutil, sys
 from pathlib import Path
 from understudy import atomic
+from understudy.errors import ArtifactError
 
 root, exchanging = Path(sys.argv[1]), sys.argv[2] == "exchanging"
 if not exchanging:
@@ -111,3 +113,19 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one_and_no_draft(tmp_path:
     with pytest.raises(UnicodeEncodeError):
         atomic.write_texts(tmp_path, {"a.md": "half \ud800"})
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.md", "old")]
+
+
+def test_a_file_is_written_into_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    atomic.write_texts(tmp_path / "new" / "deep", {"a.txt": "é"})
+    assert (tmp_path / "new" / "deep" / "a.txt").read_text(encoding="utf-8") == "é"
+
+
+def test_what_cannot_be_written_is_told_before_anything_is(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ArtifactError, match=r"file: a folder cannot be made here.*Name another place"):
+        atomic.write_texts(tmp_path / "file", {"a.txt": ""})
+    (tmp_path / "folder" / "b.txt").mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="b.txt: a file is to be written here. Got: a folder"):
+        atomic.write_texts(tmp_path / "folder", {"a.txt": "", "b.txt": ""})
+    assert (tmp_path / "file").read_text() == "kept"
+    assert not (tmp_path / "folder" / "a.txt").exists()

@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["locked", "replacing", "write_texts"]
+from understudy.errors import ArtifactError
+
+__all__ = ["locked", "replacing", "writable", "write_texts"]
+
+ELSEWHERE = "Name another place"
 
 # Of Linux's renameat2(2): paths are as the process sees them, and the two change places.
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -44,8 +48,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_texts(folder: Path, files: Mapping[str, str]) -> None:
-    """Write UTF-8 texts by file name into `folder`, which is made where it is missing, each in place of what stood there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write UTF-8 texts by file name into `folder`, which is made where it is missing, each in place of what stood there.
+
+    Raises ArtifactError where one cannot be written there.
+    """
+    for name in files:
+        writable(folder / name)
     for name, text in files.items():
         draft = folder / f".{name}.tmp"
         try:
@@ -54,6 +62,19 @@ def write_texts(folder: Path, files: Mapping[str, str]) -> None:
             draft.replace(folder / name)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def writable(path: Path) -> None:
+    """Make the folder of a file that is to be written. Raises ArtifactError where the file cannot stand there: ask before the work
+    whose outcome it is to hold."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError("a folder cannot be made here", where=path.parent, got=error.strerror, hint=ELSEWHERE) from None
+    if path.is_dir():
+        raise ArtifactError("a file is to be written here", where=path, got="a folder", hint=ELSEWHERE)
+    if not os.access(path.parent, os.W_OK):
+        raise ArtifactError("nothing can be written into this folder", where=path.parent, got="no permission", hint=ELSEWHERE)
 
 
 def _rename(draft: Path, path: Path) -> None:

@@ -139,12 +139,21 @@ def show(path: Annotated[Path, typer.Argument(help="An artifact.")]) -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="A folder with your utterances, labelled and not.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the recipe.")] = Path("recipe.toml"),
+    lang: Annotated[
+        str | None, typer.Option("--lang", help="Language of the data that does not say its own, such as de.")
+    ] = None,
 ) -> None:
     """Look at a folder of data and write a commented recipe for it."""
     from understudy.corpus.scaffold import scaffold
+    from understudy.corpus.survey import TO_FILL_IN
 
-    found = [line for line in scaffold(folder, out).splitlines() if line.startswith("#   ") and ": " in line]
-    typer.echo("\n".join([*found, f"wrote {out}; next: understudy run {out} --dry-run"]))
+    found = scaffold(folder, out, lang=lang)
+    riddles = [f.path for f in found if f.lang == TO_FILL_IN]
+    if riddles:
+        said = f"The language of {', '.join(riddles)} is not known. Write it into {out} in place of every {TO_FILL_IN}, or take the file "
+        typer.echo("\n".join([*(f"  {f}" for f in found), f"wrote {out}. {said}away and say understudy init --lang CODE."]))
+        return
+    typer.echo("\n".join([*(f"  {f}" for f in found), f"wrote {out}; next: understudy run {out} --dry-run"]))
 
 
 @app.command()

@@ -97,7 +97,7 @@ def plan_table(planned: Sequence[Planned]) -> Table:
         first = items[names[0]]
         states = Counter(meaning.get(items[name].state, items[name].state) for name in names)
         said = ", ".join(state if len(states) == 1 else f"{n} {state}" for state, n in states.items())
-        kind = first.config.model_dump()["kind"]
+        kind = first.config.kind
         table.add_row(title, kind, ", ".join(seeds.grouped(first.inputs)), stages.describe(first.config), said)
     return table
 

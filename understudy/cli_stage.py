@@ -34,6 +34,7 @@ def add_stage_verbs(app: typer.Typer, evaluate_app: typer.Typer) -> None:
     _stage_verb(app, "export", "export", "Export a fine-tuned model to a runtime.")
     _stage_verb(evaluate_app, "report", "evaluate", "Compare models and write a report.")
     _stage_verb(evaluate_app, "domains", "domains", "Score models by domain, and how like general text each domain is.")
+    _stage_verb(evaluate_app, "masked-lm", "masked-lm", "Perplexity and noun filling of encoders, before any fine-tuning.")
     _stage_verb(evaluate_app, "xnli", "xnli", "Fine-tune on pairs of sentences in one language and test in others.")
 
 

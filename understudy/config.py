@@ -98,12 +98,14 @@ class ModelRef(Ref):
 
 
 class StageConfig(Config):
-    """Base of the settings of one stage. `kind` is set by each subclass to its own literal.
+    """Base of the settings of one stage.
 
-    seed: of everything random in this stage, in place of the recipe's. Not dumped: an artifact records its seed anyway, and
-        what was made before a stage could have its own stays up to date.
+    kind: set by each subclass to its own literal.
+    seed: of everything random in this stage, in place of the recipe's. It is recorded as the artifact's seed, not
+        among its settings.
     """
 
+    kind: str = ""
     seed: int | None = Field(default=None, ge=0, exclude=True)
 
     def seeded(self, otherwise: int) -> int:

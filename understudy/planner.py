@@ -33,6 +33,7 @@ from understudy.training.footprint import CPU, GPUS, Device, Memory, Run, memory
 from understudy.training.listen import ListenConfig
 from understudy.training.masked import MaskedConfig
 from understudy.training.parallel import ParallelConfig
+from understudy.training.pretrain import PretrainConfig
 
 __all__ = ["CPU", "GPUS", "UTTERANCE", "Planned", "plan", "tables"]
 
@@ -118,8 +119,8 @@ def _works(recipe: Recipe, config: StageConfig, gpus: int) -> list[_Work]:
     """A distill stage is one run for each of its teachers, any other that trains or listens one; all else is none."""
     match config:
         case DistillConfig():
-            return [_masked(recipe, config, gpus, turn) for turn in config.teachers]
-        case MaskedConfig():
+            return [_masked(recipe, config.turn(turn), gpus, turn) for turn in config.teachers]
+        case PretrainConfig():
             return [_masked(recipe, config, gpus, config)]
         case ListenConfig():
             return [_heard(recipe, config, gpus)]
@@ -129,7 +130,7 @@ def _works(recipe: Recipe, config: StageConfig, gpus: int) -> list[_Work]:
             return []
 
 
-def _masked(recipe: Recipe, config: MaskedConfig, gpus: int, turn: MaskedConfig | TeacherConfig) -> _Work:
+def _masked(recipe: Recipe, config: MaskedConfig, gpus: int, turn: PretrainConfig | TeacherConfig) -> _Work:
     model, teacher_name = _dropped(_encoder_of(recipe, config), config.dropout), getattr(turn, "use", None)
     teacher = None if teacher_name is None else _teacher(recipe, teacher_name)
     cap = min(config.max_length or model.max_length, model.max_length)
@@ -141,12 +142,12 @@ def _masked(recipe: Recipe, config: MaskedConfig, gpus: int, turn: MaskedConfig 
         world=gpus,
         parallel=config.parallel,
         low=config.precision != "fp32",
-        optimizer=(turn.optimizer or config.optimizer).name,
+        optimizer=config.optimizer.name,
         accumulate=config.accumulate,
         teacher=teacher,
         matched=model.layers if isinstance(config, DistillConfig) and config.hidden else 0,
     )
-    work = _arithmetic(config.batch_tokens, _length(recipe, turn.data or config.data, cap), masked)
+    work = _arithmetic(config.batch_tokens, _length(recipe, config.data, cap), masked)
     flops = 3 * model.flops(**work) + (teacher.flops(**work) if teacher is not None else 0.0)
     return _Work(model, run, turn.steps, config.batch_tokens, flops, teacher_name)
 
@@ -249,7 +250,7 @@ def _teacher(recipe: Recipe, ref: str) -> EncoderConfig | None:
 
 def _manifest(recipe: Recipe, ref: str) -> Manifest | None:
     """What an input says of itself, where it is there already."""
-    return artifact.peek(recipe.directory(ref) if ref in recipe.stage else Path(ref))
+    return artifact.peek(recipe.locate(ref))
 
 
 def _vocab_size(recipe: Recipe, ref: str) -> int:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from understudy import artifact, seeds, stages
 from understudy.artifact import Artifact, Manifest, Parent
-from understudy.config import Config, StageConfig, parse, refs
+from understudy.config import Config, Ref, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.toml import filled, included, override
 from understudy.training.ranks import agree, barrier, joined, ranks
@@ -42,6 +42,24 @@ class Recipe(Config):
     def directory(self, name: str) -> Path:
         """Where the artifact of stage `name` stands."""
         return self.artifacts / name
+
+    def locate(self, ref: str) -> Path:
+        """Where an input stands: the artifact of a stage, or the one of this path."""
+        return self.directory(ref) if ref in self.stage else Path(ref)
+
+    def check(self, ref: Ref, *, where: str) -> None:
+        """Raises RecipeError where `ref` is neither a stage nor an artifact, or is of a kind that cannot be used there."""
+        if ref in self.stage:
+            made = stages.MAKES[self.stage[ref].kind]
+        elif (manifest := artifact.peek(Path(ref))) is not None:
+            made = manifest.kind
+        else:
+            hint = nearest(ref, self.stage)
+            raise RecipeError(
+                f"'{ref}' is neither a stage nor an artifact", where=where, wanted=" or ".join(ref.kinds), hint=hint
+            )
+        if made not in ref.kinds:
+            raise RecipeError(f"'{ref}' is of the wrong kind", where=where, got=made, wanted=" or ".join(ref.kinds))
 
 
 class _TopLevel(Config):
@@ -114,7 +132,10 @@ def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mappin
         stage=seeds.expand(configs, top.seed),
         study=top.study,
     )
-    _check_references(recipe)
+    for name, config in recipe.stage.items():
+        for ref in refs(config):
+            recipe.check(ref, where=f"stage.{name}")
+    _order(recipe)
     return recipe
 
 
@@ -124,28 +145,6 @@ def _check_meant(written: Mapping[str, Any], overridden: Any, *, where: str) -> 
         if name not in written and isinstance(settings, dict) and "kind" not in settings:
             wanted = f"one of {', '.join(written)}, or a 'kind' for a new one"
             raise RecipeError(f"there is no stage '{name}'", where=where, wanted=wanted, hint=nearest(name, written))
-
-
-def _check_references(recipe: Recipe) -> None:
-    for name, config in recipe.stage.items():
-        for ref in refs(config):
-            where = f"stage.{name}"
-            if ref in recipe.stage:
-                made = stages.MAKES[_kind(recipe.stage[ref])]
-            elif (manifest := artifact.peek(Path(ref))) is not None:
-                made = manifest.kind
-            else:
-                hint = nearest(ref, recipe.stage)
-                raise RecipeError(
-                    f"'{ref}' is neither a stage nor an artifact", where=where, wanted=" or ".join(ref.kinds), hint=hint
-                )
-            if made not in ref.kinds:
-                raise RecipeError(f"'{ref}' is of the wrong kind", where=where, got=made, wanted=" or ".join(ref.kinds))
-    _order(recipe)
-
-
-def _kind(config: StageConfig) -> str:
-    return str(config.model_dump()["kind"])
 
 
 def _order(recipe: Recipe) -> list[str]:
@@ -185,7 +184,7 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
         if only and name not in only and seeds.stem(name) not in only:
             continue
         config = recipe.stage[name]
-        inputs = {str(r): recipe.directory(r) if r in recipe.stage else Path(r) for r in refs(config)}
+        inputs = {str(ref): recipe.locate(ref) for ref in refs(config)}
         # Whether inputs come out different is not known before they are made; without an artifact there is nothing to keep.
         state: State = "wait" if artifact.peek(recipe.directory(name)) is not None else "run"
         item = Planned(name, config, inputs, state)
@@ -205,7 +204,7 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
 def _judged(recipe: Recipe, item: Planned, manifests: Mapping[str, Manifest]) -> Planned:
     directory = recipe.directory(item.name)
     parents = {i: Parent(path=str(item.inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
-    kind, seed = stages.MAKES[_kind(item.config)], item.config.seeded(recipe.seed)
+    kind, seed = stages.MAKES[item.config.kind], item.config.seeded(recipe.seed)
     mark = artifact.fingerprint(kind, resolved(item.config), parents, seed)
     made = artifact.peek(directory)
     if made is not None and made.fingerprint == mark:
@@ -267,14 +266,14 @@ def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, 
     seed = config.seeded(seed)
     with joined() as here:
         opened = {ref: artifact.open(inputs[ref], kind=_kinds(config, ref)) for ref in inputs}
-        kind = stages.MAKES[_kind(config)]
+        kind = stages.MAKES[config.kind]
         if here.leads:
             with artifact.writing(directory, kind=kind, config=resolved(config), parents=opened, seed=seed) as draft:
                 barrier()  # the scratch directory is there
                 stages.run(config, opened, draft, seed=seed)
         else:
             barrier()
-            if _kind(config) in stages.PARALLEL:
+            if config.kind in stages.PARALLEL:
                 stages.run(config, opened, artifact.following(directory), seed=seed)
         barrier()  # the artifact is there
         return artifact.open(directory, kind=kind)

@@ -14,7 +14,7 @@ from understudy.evaluation.domains import DomainsConfig
 from understudy.evaluation.evaluate import EvaluateConfig
 from understudy.training.finetune import FinetuneConfig
 
-__all__ = ["braced", "check_one", "expand", "grouped", "stem"]
+__all__ = ["braced", "check_one", "expand", "grouped", "stages_of", "stem"]
 
 SEPARATOR = "@"
 
@@ -34,15 +34,14 @@ def expand(configs: Mapping[str, StageConfig], seed: int) -> dict[str, StageConf
             continue
         # The first stays as one without `seeds` would be: what was made with one seed is up to date with three.
         expanded[name] = config.model_copy(update={"seeds": 1}) if name in several else config
-        for number in range(1, several.get(name, 1)):
+        for number, further in enumerate(stages_of(name, several.get(name, 1))[1:], 1):
             own = {"seed": config.seeded(seed) + number, "seeds": 1}
-            expanded[f"{name}{SEPARATOR}{number}"] = config.model_copy(update=own)
+            expanded[further] = config.model_copy(update=own)
     return expanded
 
 
 def _all(refs: Sequence[ModelRef], several: Mapping[str, int]) -> tuple[ModelRef, ...]:
-    further = {ref: [ModelRef(f"{ref}{SEPARATOR}{number}") for number in range(1, several.get(ref, 1))] for ref in refs}
-    return tuple(dict.fromkeys(found for ref in refs for found in (ref, *further[ref])))
+    return tuple(dict.fromkeys(ModelRef(name) for ref in refs for name in stages_of(ref, several.get(ref, 1))))
 
 
 def check_one(config: StageConfig) -> None:
@@ -52,6 +51,11 @@ def check_one(config: StageConfig) -> None:
             "each seed makes an artifact of its own", where="seeds", got=config.seeds, wanted="1",
             hint="Put the stage in a recipe, which makes one for each, or give --seed here",
         )  # fmt: skip
+
+
+def stages_of(name: str, n: int) -> list[str]:
+    """The stages that `seeds = n` makes of stage `name`."""
+    return [name, *(f"{name}{SEPARATOR}{number}" for number in range(1, n))]
 
 
 def stem(name: str) -> str:

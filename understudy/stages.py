@@ -17,9 +17,10 @@ from understudy.corpus.labels import LabelsConfig
 from understudy.corpus.nouns import NounsConfig
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
-from understudy.evaluation import domains, evaluate, xnli
+from understudy.evaluation import domains, evaluate, masked_lm, xnli
 from understudy.evaluation.domains import DomainsConfig
 from understudy.evaluation.evaluate import EvaluateConfig
+from understudy.evaluation.masked_lm import MaskedLmConfig
 from understudy.evaluation.xnli import XnliConfig
 from understudy.export import export
 from understudy.export.export import ExportConfig
@@ -51,6 +52,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
     "export": ExportConfig,
     "evaluate": EvaluateConfig,
     "xnli": XnliConfig,
+    "masked-lm": MaskedLmConfig,
     "domains": DomainsConfig,
 }
 
@@ -68,10 +70,11 @@ MAKES: dict[str, Kind] = {
     "export": "runtime",
     "evaluate": "report",
     "xnli": "report",
+    "masked-lm": "report",
     "domains": "domains",
 }
 
-PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli"})
+PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli", "masked-lm"})
 """Kinds that many processes can run together."""
 
 
@@ -123,6 +126,8 @@ def describe(config: StageConfig) -> str:
             return f"{', '.join(config.models)} on {config.partition}"
         case XnliConfig():
             return f"{config.lang} pairs, {config.epochs:g} epoch{'s' * (config.epochs != 1)}, tested in {', '.join(config.languages)}"
+        case MaskedLmConfig():
+            return f"{', '.join(config.encoders)}: {' and '.join(filter(None, [config.data and 'perplexity', config.nouns and 'nouns']))}"
         case DomainsConfig():
             return f"{', '.join(config.models)} by domain of {config.partition}"
         case _:
@@ -172,6 +177,8 @@ def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
             evaluate.run(config, inputs, draft, seed=seed)
         case XnliConfig():
             xnli.run(config, inputs, draft, seed=seed)
+        case MaskedLmConfig():
+            masked_lm.run(config, inputs, draft, seed=seed)
         case DomainsConfig():
             domains.run(config, inputs, draft, seed=seed)
         case _:

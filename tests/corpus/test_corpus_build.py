@@ -163,7 +163,7 @@ def test_processes_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.Monkey
     options: dict[str, Any] = {"sources": [{"builtin": "text", "size": 60, "languages": ["en", "de"]}], "counts": "once"}
     alone = make(tmp_path / "alone", **options)
     monkeypatch.setattr(engine, "WORTH_PROCESSES", 1)
-    monkeypatch.setattr(engine, "cores", lambda: 2)
+    monkeypatch.setattr(engine, "available_cpus", lambda: 2)
     assert digests(make(tmp_path / "many", **options)) == digests(alone)
 
 

@@ -55,14 +55,15 @@ def test_few_tasks_are_done_in_this_process() -> None:
 
 
 def test_processes_keep_the_order_and_give_errors_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "cores", lambda: 2)
+    monkeypatch.setattr(engine, "available_cpus", lambda: 2)
     (tmp_path / "de.txt").write_text("".join(f"{i}\n" for i in range(9)))
     source: dict[str, Any] = {"path": str(tmp_path / "de.txt")}
     table = {"folder": str(tmp_path), "languages": None, "excluded": False, "count": False, "near": None}
     spans = [(0, 8), (8, 10), (10, 18)]
     units = [parse(Unit, {"source": source, "path": source["path"], "span": span}, where="x") for span in spans]
     tasks = [parse(ReadTask, {"unit": unit, "name": str(at), **table}, where="x") for at, unit in enumerate(units)]
-    assert [result["rows"] for result in each(read_unit, tasks, engine=EngineConfig(), size=1 << 30)] == [4, 1, 4]
+    results = list(each(read_unit, tasks, engine=EngineConfig(), size=1 << 30))
+    assert [result["card"]["de"]["read"]["rows"] for result in results] == [4, 1, 4]
     (tmp_path / "de.txt").unlink()
     with pytest.raises(DataError, match=r"de\.txt: there is no such file"):
         list(each(read_unit, tasks, engine=EngineConfig(), size=1 << 30))

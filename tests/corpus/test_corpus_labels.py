@@ -70,6 +70,22 @@ def test_a_share_of_train_is_held_out_with_its_duplicates(tmp_path: Path) -> Non
     assert not {r.text for r in train} & {r.text for r in held}
 
 
+def test_a_share_of_train_is_held_out_with_its_translations(tmp_path: Path) -> None:
+    for locale, word in (("de-DE", "lampe"), ("en-US", "lamp")):
+        rows = [
+            {"id": str(i), "partition": "train", "intent": "on", "utt": f"{word} {i % 250}", "annot_utt": f"{word} {i % 250}"}
+            for i in range(300)
+        ]
+        lines = [json.dumps({**row, "locale": locale, "scenario": "home"}) for row in rows]
+        (tmp_path / f"{locale}.jsonl").write_text("\n".join(lines) + "\n")
+    made = make(tmp_path / "out", sources=[{"path": str(tmp_path / "*.jsonl")}], held_out=0.2)
+    train, held = (read_labels(made.path / f"{p}.jsonl") for p in ("train", "held"))
+    assert len(train) + len(held) == 600
+    assert 60 < len(held) < 180
+    assert not {r.id for r in train} & {r.id for r in held}
+    assert not {r.text for r in train} & {r.text for r in held}
+
+
 def test_spoken_form_moves_the_slots() -> None:
     row = Interpretation(
         "Wake me at 7:30 on Friday!", "alarm_set", (Slot("time", "7:30", 11, 15), Slot("date", "Friday", 19, 25)), locale="en-US"

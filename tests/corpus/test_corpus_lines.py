@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from understudy.corpus.files import expand, language_of, language_of_path, suffix_of
+from understudy.corpus.files import expand, language_of, language_of_path, partition_of_path, suffix_of
 from understudy.corpus.lines import BadLines, lines
 from understudy.errors import DataError
 
@@ -143,6 +143,8 @@ def test_folders_and_patterns_give_their_files_in_order(tmp_path: Path) -> None:
         ("de-DE.jsonl", "de"),
         ("x/cc100.de.txt.xz", "de"),
         ("ja_JP/train/seq.in", "ja"),
+        ("en/train/seq.in", "en"),
+        ("srv/it/texts/a.txt", None),
         ("hf://datasets/a/b/de/0.parquet", "de"),
         ("ud/de_gsd-dev.conllu", "de"),
         ("it_stories.txt", None),
@@ -153,6 +155,20 @@ def test_folders_and_patterns_give_their_files_in_order(tmp_path: Path) -> None:
 def test_the_language_in_a_path(path: str, language: str | None) -> None:
     found = language_of_path(path)
     assert (found[0] if found else None) == language
+
+
+@pytest.mark.parametrize(
+    ("path", "partition"),
+    [
+        ("a/valid/seq.in", "dev"),
+        ("train.de.jsonl", "train"),
+        ("de_gsd-test.conllu", "test"),
+        ("https://x.org/dev.jsonl?part=train", "dev"),
+        ("de.jsonl", "train"),
+    ],
+)
+def test_the_partition_in_a_path(path: str, partition: str) -> None:
+    assert partition_of_path(path) == partition
 
 
 def test_language_codes() -> None:

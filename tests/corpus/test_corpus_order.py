@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.corpus.order import Permutation, order
+from understudy.corpus.order import Permutation, epoch_key
 
 
 @settings(deadline=None)
@@ -29,19 +29,19 @@ def test_stretches_single_values_and_arrays_agree(n: int, data: st.DataObject) -
 
 
 def test_seed_and_epoch_change_it_and_nothing_else_does() -> None:
-    assert order(1, 0, 100)[:].tolist() == order(1, 0, 100)[:].tolist()
-    different = {tuple(order(seed, epoch, 100)[:].tolist()) for seed in range(4) for epoch in range(4)}
+    assert Permutation(100, key=epoch_key(1, 0))[:].tolist() == Permutation(100, key=epoch_key(1, 0))[:].tolist()
+    different = {tuple(Permutation(100, key=epoch_key(seed, epoch))[:].tolist()) for seed in range(4) for epoch in range(4)}
     assert len(different) == 16
 
 
 def test_it_is_the_same_on_every_machine() -> None:
-    assert order(0, 0, 10)[:].tolist() == [1, 4, 2, 9, 3, 6, 5, 0, 7, 8]
+    assert Permutation(10, key=epoch_key(0, 0))[:].tolist() == [1, 4, 2, 9, 3, 6, 5, 0, 7, 8]
 
 
 def test_every_place_is_equally_likely() -> None:
     counts = np.zeros((6, 6))
     for epoch in range(3000):
-        counts[np.arange(6), order(7, epoch, 6)[:]] += 1
+        counts[np.arange(6), Permutation(6, key=epoch_key(7, epoch))[:]] += 1
     # 500 expected in each cell, standard deviation 20.
     assert np.abs(counts - 500).max() < 100
 

@@ -13,9 +13,9 @@ from understudy.corpus.sampling import (
     is_spoken,
     language_shares,
     normal,
+    normal_key,
     sampled_counts,
     sqrt_count,
-    valid_key,
 )
 
 
@@ -95,7 +95,7 @@ def test_the_normal_form_of_a_normal_form_is_itself_up_to_case(text: str) -> Non
 
 
 def test_duplicates_share_their_side_of_the_split() -> None:
-    assert valid_key("Wie spät ist es?") == valid_key("wie spät ist es")
+    assert normal_key(normal("Wie spät ist es?")) == normal_key(normal("wie spät ist es"))
 
 
 def test_shares_of_three_languages_by_hand() -> None:

@@ -141,6 +141,23 @@ def test_massive_gives_the_utterances_of_a_partition(tmp_path: Path) -> None:
     assert list(rows(source(path=str(path), partition="train"))) == [Row("hallo", "de", 1)]
 
 
+def test_massive_rows_without_a_partition_are_of_that_in_the_path(tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        jsonl(tmp_path / f"{name}.jsonl", {"utt": name, "annot_utt": name, "locale": "de-DE"})
+    every = str(tmp_path / "*.jsonl")
+    assert [r.text for r in rows(source(path=every, format="massive", partition="dev"))] == ["dev"]
+    assert [r.text for r in rows(source(path=every, format="massive"))] == ["dev", "train"]
+
+
+def test_massive_partitions_go_by_our_names_too(tmp_path: Path) -> None:
+    path = str(jsonl(tmp_path / "de.jsonl", {"utt": "a", "annot_utt": "a", "partition": "validation"}))
+    for name in ("dev", "validation"):
+        assert [r.text for r in rows(source(path=path, partition=name))] == ["a"]
+    jsonl(tmp_path / "de.jsonl", {"utt": "a", "annot_utt": "a", "partition": ["dev"]})
+    with pytest.raises(DataError, match=r"de\.jsonl:1: this line's partition is not text but \['dev'\]"):
+        list(rows(source(path=path, partition="dev")))
+
+
 def test_labelled_sources_allow_no_bad_line(tmp_path: Path) -> None:
     path = tmp_path / "de.jsonl"
     path.write_text('{"utt": "a", "annot_utt": "a", "partition": "train"}\n' * 3000 + "oops\n")
@@ -183,8 +200,8 @@ def test_the_built_in_world() -> None:
 
 def test_settings_that_contradict_each_other() -> None:
     for wrong, what in [
-        ({}, "either `path` or `builtin`"),
-        ({"path": "x", "builtin": "text"}, "either `path` or `builtin`"),
+        ({}, "one of `path`, `builtin` and `labels`"),
+        ({"path": "x", "builtin": "text"}, "one of `path`, `builtin` and `labels`"),
         ({"builtin": "text"}, "`size`"),
         ({"path": "x", "lang": "german"}, "'german' is not a language code"),
         ({"builtin": "text", "size": 1, "languages": ["nl"]}, "the built-in world has no 'nl'"),

@@ -1,89 +1,113 @@
-"""Perplexity at fixed masks."""
+"""Encoders measured by masked tokens and nouns, beside what their trainings say of them and by hand."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import json
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from helpers_training import SHAPE, World, run_stage, tiny, write_labels, write_shards, write_tokenizer
 
-from understudy.corpus.tokenset import TokenSet
-from understudy.errors import DataError
-from understudy.evaluation.masked_lm import perplexity
-from understudy.model.encoder import EncoderConfig, MaskedLM
+from understudy import artifact
+from understudy.artifact import Artifact
+from understudy.config import parse
+from understudy.corpus.nouns import FILE, Noun
+from understudy.errors import DataError, RecipeError
+from understudy.evaluation import masked_lm
+from understudy.evaluation.masked_lm import MaskedLmConfig
+from understudy.evaluation.summary import summary
+from understudy.model.folder import save_encoder
+from understudy.training import pretrain
+from understudy.training.pretrain import PretrainConfig
 
-VOCABULARY = 40
-
-
-def token_set(sequences: Sequence[Sequence[int]], vocab_size: int = VOCABULARY) -> TokenSet:
-    offsets = np.cumsum([0, *(len(s) for s in sequences)]).astype(np.int64)
-    langs = np.array([i % 2 for i in range(len(sequences))], np.uint8)
-    ids = np.array([i for s in sequences for i in s], np.uint16)
-    return TokenSet(ids, offsets, langs, ("de", "en"), vocab_size, "")
-
-
-SEQUENCES = [
-    [0, *rng.integers(5, VOCABULARY, size=rng.integers(5, 40)).tolist(), 2]
-    for rng in [np.random.default_rng(0)]
-    for _ in range(30)
-]
+NOUNS = [Noun("en", "wake me six", 8, 11), Noun("de", "play me imagine", 8, 15)]
 
 
-@pytest.fixture
-def tokens() -> TokenSet:
-    return token_set(SEQUENCES)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    root = tmp_path_factory.mktemp("world")
+    return World(write_tokenizer(root / "tok"), write_shards(root / "shards", root / "tok"), write_labels(root / "labels"))
 
 
-def make(bias: float | None = None) -> MaskedLM:
-    torch.manual_seed(0)
-    model = MaskedLM(EncoderConfig(layers=1, hidden=16, ffn=32, heads=2, vocab_size=VOCABULARY, max_length=64))
-    if bias is not None:
-        with torch.no_grad():
-            model.decoder_weight_VD.zero_()
-            model.decoder_bias_V.fill_(bias)
-    return model
+def nouns(path: Path) -> Artifact:
+    with artifact.writing(path, kind="nouns", config={}) as draft:
+        (draft.path / FILE).write_text("".join(json.dumps(n._asdict()) + "\n" for n in NOUNS))
+    return artifact.open(path)
 
 
-def test_a_model_that_knows_nothing_is_as_perplexed_as_its_vocabulary_is_large(tokens: TokenSet) -> None:
-    found = perplexity(make(0.5), tokens)
-    assert found.overall == pytest.approx(VOCABULARY, rel=1e-4)
-    assert found.macro == pytest.approx(VOCABULARY, rel=1e-4)
-    assert set(found.languages) == {"de", "en"}
+def settings(**more: Any) -> MaskedLmConfig:
+    return parse(MaskedLmConfig, {"precision": "fp32", **more}, where="stage.m")
 
 
-def test_batching_changes_nothing(tokens: TokenSet) -> None:
-    model = make()
-    one, other = perplexity(model, tokens, batch_tokens=10_000), perplexity(model, tokens, batch_tokens=64)
-    assert one.overall == pytest.approx(other.overall, rel=1e-5)
-    assert one.languages == pytest.approx(other.languages, rel=1e-5)
+def measured(config: MaskedLmConfig, path: Path, inputs: dict[str, Artifact]) -> dict[str, Any]:
+    made = run_stage(masked_lm.run, config, path, inputs, kind="report")
+    found: dict[str, Any] = json.loads((made.path / "report.json").read_text())
+    assert made.metrics["encoders"] == found["encoders"]
+    return found
 
 
-def test_the_seed_chooses_the_masks(tokens: TokenSet) -> None:
-    model = make()
-    assert perplexity(model, tokens, seed=1) == perplexity(model, tokens, seed=1)
-    assert perplexity(model, tokens, seed=1).overall != perplexity(model, tokens, seed=2).overall
+def ignorant(path: Path, tokenizer: Artifact, size: int) -> Artifact:
+    """An encoder to which all words are equally likely."""
+    model = tiny(size)
+    with torch.no_grad():
+        model.decoder_weight_VD.zero_()
+        model.decoder_bias_V.fill_(0.5)
+    with artifact.writing(path, kind="encoder", config={}) as draft:
+        save_encoder(model, draft.path, tokenizer.path)
+        draft.tokenizer = tokenizer.manifest.tokenizer
+    return artifact.open(path)
 
 
-def test_macro_is_the_mean_over_languages(tokens: TokenSet) -> None:
-    found = perplexity(make(), tokens)
-    assert found.macro == pytest.approx(sum(found.languages.values()) / 2)
-    assert found.to_json()["macro"] == round(found.macro, 3)
-    assert math.isfinite(found.overall)
+def test_it_says_what_the_training_said(world: World, tmp_path: Path) -> None:
+    inputs = {**world.inputs, "nouns": nouns(tmp_path / "nouns")}
+    table = {
+        "data": "shards",
+        "tokenizer": "tok",
+        "model": SHAPE,
+        "steps": 20,
+        "batch_tokens": 128,
+        "nouns": "nouns",
+        "compile": False,
+    }
+    made = run_stage(pretrain.run, parse(PretrainConfig, {**table, "precision": "fp32"}, where="stage.t"), tmp_path / "t", inputs)
+    config = settings(encoders={"ours": "t"}, data="shards", nouns="nouns", batch_tokens=64)
+    found = measured(config, tmp_path / "report", {**inputs, "t": made})["encoders"]["ours"]
+    assert found["perplexity"] == pytest.approx(made.metrics["perplexity"], rel=1e-3)
+    assert found["perplexity_by_language"] == pytest.approx(made.metrics["perplexity_by_language"], rel=1e-3)
+    assert found["fill_by_language"] == made.metrics["fill_by_language"]
 
 
-def test_a_share_of_the_text_is_enough(tokens: TokenSet) -> None:
-    model = make()
-    assert perplexity(model, tokens, max_tokens=200) != perplexity(model, tokens)
-    assert perplexity(model, tokens, max_tokens=10**9) == perplexity(model, tokens)
+def test_who_knows_nothing_is_as_perplexed_as_the_vocabulary_is_large(world: World, tmp_path: Path) -> None:
+    encoder = ignorant(tmp_path / "encoder", world.tokenizer, world.vocab_size)
+    found = measured(
+        settings(encoders={"it": "encoder"}, data="shards"), tmp_path / "report", {**world.inputs, "encoder": encoder}
+    )
+    assert found["encoders"]["it"]["perplexity"] == pytest.approx(world.vocab_size, rel=1e-4)
+    assert found["encoders"]["it"]["perplexity_macro"] == pytest.approx(world.vocab_size, rel=1e-4)
+    assert "fill" not in found["encoders"]["it"]
 
 
-def test_another_vocabulary_is_refused() -> None:
-    with pytest.raises(DataError, match=r"another vocabulary\. Got: 99 pieces\. Wanted: the model's 40"):
-        perplexity(make(), token_set(SEQUENCES, vocab_size=99))
+def test_perplexity_is_not_measured_over_another_vocabulary_and_nouns_are(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = write_tokenizer(tmp_path / "tok", extra="zebra")
+    encoder = ignorant(tmp_path / "encoder", other, world.vocab_size + 1)
+    inputs = {**world.inputs, "encoder": encoder, "nouns": nouns(tmp_path / "nouns")}
+    found = measured(settings(encoders={"it": "encoder"}, data="shards", nouns="nouns"), tmp_path / "report", inputs)
+    assert set(found["encoders"]["it"]) == {"fill", "fill_by_language"}
+    assert "another tokenizer" in caplog.text
+    assert "Nouns filled" in str(summary(found).renderables[1])  # type: ignore[union-attr]
 
 
-def test_no_text_is_refused() -> None:
-    with pytest.raises(DataError, match="no held-out text"):
-        perplexity(make(), token_set([]))
+def test_shards_that_hold_nothing_out_are_refused(world: World, tmp_path: Path) -> None:
+    encoder = ignorant(tmp_path / "encoder", world.tokenizer, world.vocab_size)
+    shards = write_shards(tmp_path / "shards", world.tokenizer.path, valid=False)
+    with pytest.raises(DataError, match="hold no text out"):
+        measured(settings(encoders={"it": "encoder"}, data="shards"), tmp_path / "r", {"shards": shards, "encoder": encoder})
+
+
+def test_something_to_measure_by_is_wanted() -> None:
+    with pytest.raises(RecipeError, match="'data', 'nouns' or both"):
+        settings(encoders={"it": "encoder"})

@@ -13,7 +13,7 @@ from helpers_tiny import LABELS, SENTENCES, export, random_nlu, write_nlu
 from pydantic import ValidationError
 
 from understudy import artifact
-from understudy.errors import ArtifactError, ExportError
+from understudy.errors import ArtifactError, DataError, ExportError
 from understudy.export.export import PROBES, ExportConfig
 from understudy.interpretation import Interpretation
 from understudy.model.nlu import Predictor
@@ -149,7 +149,7 @@ def test_an_export_that_loses_too_much_is_not_written(tokenizer_dir: Path, tmp_p
 
 def test_a_missing_partition_names_those_there_are(nlu_dir: Path, tmp_path: Path):
     gold = gold_of(nlu_dir, tmp_path / "labels")
-    with pytest.raises(ArtifactError, match="no such partition.*Got: held.*one of dev"):
+    with pytest.raises(DataError, match="no such partition.*Got: held.*one of dev"):
         export(nlu_dir, tmp_path / "runtime", check=str(gold), partition="held")
 
 

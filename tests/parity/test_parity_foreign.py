@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from transformers.utils import logging as hub_logging
 from understudy.errors import ArtifactError
 from understudy.model.encoder import Layout
 from understudy.model.foreign import ForeignMaskedLM, load_foreign
-from understudy.tokenizer import Tokenizer
 
 SHAPE: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 40}
 IDS: dict[str, Any] = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "vocab_size": 50}
@@ -104,12 +102,6 @@ def test_its_shape_and_longest_input(pair: tuple[ForeignMaskedLM, Any]) -> None:
     ours, _ = pair
     assert (ours.config.layers, ours.config.hidden, ours.config.vocab_size, ours.config.max_length) == (3, 32, 50, 24)
     assert ours(torch.randint(5, 50, (24,)), Layout.packed([24])).isfinite().all()
-
-
-def test_its_tokenizer_is_named_by_its_hash(pair: tuple[ForeignMaskedLM, Any]) -> None:
-    ours, _ = pair
-    assert ours.tokenizer_hash == hashlib.sha256(ours.tokenizer_file.read_bytes()).hexdigest()
-    assert Tokenizer.load(ours.tokenizer_file).hash == ours.tokenizer_hash
 
 
 def test_rows_beyond_the_vocabulary_are_left_out(tmp_path: Path, fifty_pieces: Path) -> None:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from understudy.interpretation import Interpretation
 from understudy.runtime.session import Runtime
-from understudy.serving.app import AppConfig, Limits, create_app
+from understudy.serving.app import AppConfig, Application, Limits
 from understudy.serving.protocol import rasa_reply
 
 CONFIG = AppConfig(limits=Limits(body_bytes=4000, texts=4, text_chars=100))
@@ -27,7 +27,7 @@ def runtime(runtime_dir: Path) -> Runtime:
 
 @pytest.fixture(scope="session")
 def client(runtime: Runtime) -> Iterator[TestClient]:
-    with TestClient(create_app({"main": runtime, "other": runtime}, CONFIG), raise_server_exceptions=False) as client:
+    with TestClient(Application({"main": runtime, "other": runtime}, CONFIG), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -74,7 +74,7 @@ def test_languages_have_the_shape_of_a_tag(client: TestClient):
 def test_a_model_names_the_languages_whose_spoken_form_it_reads(runtime: Runtime):
     listens = copy(runtime)
     listens.settings = runtime.settings.model_copy(update={"spoken": True})
-    with TestClient(create_app({"typed": runtime, "spoken": listens})) as client:
+    with TestClient(Application({"typed": runtime, "spoken": listens})) as client:
         typed, spoken = client.get("/v1/models").json()["models"]
     assert (typed["spoken"], typed["languages"]) == (False, [])
     assert (spoken["spoken"], len(spoken["languages"]), spoken["languages"][:3]) == (True, 12, ["ar", "de", "en"])
@@ -173,7 +173,7 @@ def test_health_readiness_and_models(client: TestClient, runtime: Runtime):
 
 
 def test_a_server_that_has_not_started_or_has_stopped_is_not_ready(runtime: Runtime):
-    app = create_app({"main": runtime})
+    app = Application({"main": runtime})
     unstarted = TestClient(app)
     assert unstarted.get("/ready").status_code == 503
     with TestClient(app) as client:
@@ -182,7 +182,7 @@ def test_a_server_that_has_not_started_or_has_stopped_is_not_ready(runtime: Runt
 
 
 def test_requests_that_would_wait_too_long_are_sent_away(runtime: Runtime):
-    app = create_app({"main": runtime}, AppConfig(limits=Limits(wait_ms=1)))
+    app = Application({"main": runtime}, AppConfig(limits=Limits(wait_ms=1)))
     with TestClient(app) as client:
         assert client.post("/v1/parse", json={"text": "stop"}).status_code == 200
         app.batcher.queued = 10**6  # as while others wait
@@ -196,7 +196,7 @@ def test_requests_that_would_wait_too_long_are_sent_away(runtime: Runtime):
 
 def test_those_let_in_count_before_they_stand_in_line(runtime: Runtime):
     # At 2 ms a text, as long as nothing is known, the first waits 0 ms, the second 2, and the third would wait 4.
-    app = create_app({"main": runtime}, AppConfig(limits=Limits(wait_ms=3), workers=1))
+    app = Application({"main": runtime}, AppConfig(limits=Limits(wait_ms=3), workers=1))
 
     async def arriving() -> list[bool]:
         at_once = [app.admission.admits() for _ in range(4)]
@@ -207,7 +207,7 @@ def test_those_let_in_count_before_they_stand_in_line(runtime: Runtime):
 
 
 def test_a_server_that_leaves_answers_and_ends_connections(runtime: Runtime):
-    app = create_app({"main": runtime})
+    app = Application({"main": runtime})
     with TestClient(app) as client:
         app.leaving = True
         assert client.get("/ready").status_code == 503
@@ -216,7 +216,7 @@ def test_a_server_that_leaves_answers_and_ends_connections(runtime: Runtime):
 
 
 def test_a_language_leads_to_the_model_that_bears_its_name(runtime: Runtime):
-    app = create_app({"main": runtime, "de": runtime, "fr-FR": runtime})
+    app = Application({"main": runtime, "de": runtime, "fr-FR": runtime})
     asked = {"en": "main", "de": "de", "de-AT": "de", "fr": "main", "fr_FR": "fr-FR"}
     with TestClient(app) as client:
         for lang, model in asked.items():
@@ -233,7 +233,7 @@ def test_a_deadline_that_cannot_be_read(client: TestClient):
 
 
 def test_a_token_is_asked_for_everywhere_but_of_probes(runtime: Runtime):
-    with TestClient(create_app({"main": runtime}, token="s3cret")) as client:
+    with TestClient(Application({"main": runtime}, token="s3cret")) as client:
         assert [client.get(path).status_code for path in ("/health", "/ready", "/")] == [200, 200, 200]
         for headers in ({}, {"Authorization": "Bearer s3cre"}, {"Authorization": "Basic s3cret"}, {"Authorization": "s3cret"}):
             reply = client.post("/v1/parse", json={"text": "stop"}, headers=headers)
@@ -247,14 +247,14 @@ def test_a_token_is_asked_for_everywhere_but_of_probes(runtime: Runtime):
 @pytest.mark.parametrize("asked_for", [False, True])
 def test_texts_are_logged_only_when_asked_for(runtime: Runtime, caplog: pytest.LogCaptureFixture, asked_for: bool):
     caplog.set_level("DEBUG", logger="understudy")
-    with TestClient(create_app({"main": runtime}, AppConfig(log_texts=asked_for))) as client:
+    with TestClient(Application({"main": runtime}, AppConfig(log_texts=asked_for))) as client:
         client.post("/v1/parse", json={"text": "play nina simone"})
         client.post("/v1/parse", json={"text": "nina simone" * 200})
     assert ("nina simone" in caplog.text) == asked_for
 
 
 def test_counters(runtime: Runtime):
-    with TestClient(create_app({"main": runtime})) as client:
+    with TestClient(Application({"main": runtime})) as client:
         client.post("/v1/parse", json={"text": ["stop", "hello"]})
         client.post("/v1/parse", json={})
         client.get("/nowhere/at/all")
@@ -286,7 +286,7 @@ def test_a_bug_of_ours_is_a_500_that_tells_nothing(runtime: Runtime):
             raise ZeroDivisionError("secret")
 
     broken = Broken(runtime.path, runtime.session, runtime.tokenizer, runtime.labels, runtime.settings, hash="")
-    with TestClient(create_app({"main": broken}), raise_server_exceptions=False) as client:
+    with TestClient(Application({"main": broken}), raise_server_exceptions=False) as client:
         reply = client.post("/v1/parse", json={"text": "stop"})
         refused(reply, 500, "internal_error")
         assert "secret" not in reply.text
@@ -295,4 +295,4 @@ def test_a_bug_of_ours_is_a_500_that_tells_nothing(runtime: Runtime):
 
 def test_a_server_without_models_is_our_bug():
     with pytest.raises(ValueError, match="at least one model"):
-        create_app({})
+        Application({})

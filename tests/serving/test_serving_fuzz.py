@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from understudy.experiment.config import ExperimentConfig
 from understudy.experiment.log import EventLog
 from understudy.runtime.session import Runtime
-from understudy.serving.app import AppConfig, Limits, create_app
+from understudy.serving.app import AppConfig, Application, Limits
 
 KEYS = ["text", "lang", "model", "user", "ranking", "request_id", "dissatisfied", "x"]
 json_values = st.recursive(
@@ -47,7 +47,7 @@ def _keep_client(runtime_dir: Path, tmp_path_factory: pytest.TempPathFactory) ->
     config = AppConfig(limits=Limits(body_bytes=4000, texts=4, text_chars=100))
     experiment = ExperimentConfig(name="fuzz", salt="a secret", arms={"main": 1, "other": 1}, shadow=True)
     trial, runtime = EventLog(tmp_path_factory.mktemp("fuzz") / "events.db", experiment), Runtime.load(runtime_dir)
-    app = create_app({"main": runtime, "other": runtime}, config, trial=trial)
+    app = Application({"main": runtime, "other": runtime}, config, trial=trial)
     with TestClient(app, raise_server_exceptions=False) as client:
         _client[:] = [client]
         yield

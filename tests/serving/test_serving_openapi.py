@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from understudy.experiment.config import ExperimentConfig
 from understudy.experiment.log import EventLog
 from understudy.runtime.session import Runtime
-from understudy.serving.app import AppConfig, Limits, create_app
+from understudy.serving.app import AppConfig, Application, Limits
 from understudy.serving.openapi import PUBLIC, document
 
 LIMITS = Limits(body_bytes=4000, texts=4, text_chars=100)
@@ -27,7 +27,7 @@ def app(runtime_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     runtime = Runtime.load(runtime_dir)
     experiment = ExperimentConfig(name="may", salt="a secret", arms={"main": 1, "de": 1})
     trial = EventLog(tmp_path_factory.mktemp("openapi") / "events.db", experiment)
-    return create_app({"main": runtime, "de": runtime}, AppConfig(limits=LIMITS), trial=trial)
+    return Application({"main": runtime, "de": runtime}, AppConfig(limits=LIMITS), trial=trial)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import uvicorn
 from helpers_tiny import SENTENCES
 
 from understudy.runtime.session import Runtime
-from understudy.serving.app import AppConfig, Application, Limits, create_app
+from understudy.serving.app import AppConfig, Application, Limits
 from understudy.serving.connection import Connection, plain_request
 
 BODY = b'{"text": "stop"}'
@@ -30,7 +30,7 @@ WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 @contextlib.contextmanager
 def serving(runtime_dir: Path, limits: Limits) -> Iterator[tuple[Application, int]]:
     """An application in uvicorn, in a thread, and its port."""
-    app = create_app({"main": Runtime.load(runtime_dir)}, AppConfig(limits=limits, workers=1))
+    app = Application({"main": Runtime.load(runtime_dir)}, AppConfig(limits=limits, workers=1))
     config = uvicorn.Config(
         app,
         http=Connection,

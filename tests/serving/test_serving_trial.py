@@ -29,7 +29,7 @@ from understudy.experiment.log import EventLog, begin
 from understudy.experiment.splitter import Splitter
 from understudy.runtime.session import Runtime
 from understudy.serving import conduct
-from understudy.serving.app import AppConfig, Application, Limits, create_app
+from understudy.serving.app import AppConfig, Application, Limits
 
 USERS = [f"user {n}" for n in range(200)]
 ARMS = {"old": 1.0, "new": 1.0}
@@ -59,7 +59,7 @@ def config(**settings: Any) -> ExperimentConfig:
 def serving(
     models: dict[str, Runtime], events: Path, app_config: AppConfig | None = None, *, token: str | None = None, **settings: Any
 ) -> Application:
-    return create_app(models, app_config, token=token, trial=EventLog(events, config(**settings)))
+    return Application(models, app_config, token=token, trial=EventLog(events, config(**settings)))
 
 
 def of_arm(arm: str) -> str:
@@ -185,13 +185,13 @@ def test_a_log_that_fails_harms_nobody(models: dict[str, Runtime], events: Path,
         def record(self, *_: object) -> None:
             raise OSError("disk full")
 
-    with TestClient(create_app(models, trial=Broken(events, config()))) as client:
+    with TestClient(Application(models, trial=Broken(events, config()))) as client:
         parse(client, user="ann")
     assert "disk full" in caplog.text
 
 
 def test_feedback_where_no_experiment_runs(models: dict[str, Runtime]):
-    with TestClient(create_app(models)) as client:
+    with TestClient(Application(models)) as client:
         reply = client.post("/v1/feedback", json={"request_id": "1", "dissatisfied": True})
         assert parse(client, user="ann")["model"] == "old", "a user is of no meaning then"
     assert (reply.status_code, reply.json()["error"]["code"]) == (404, "no_experiment")

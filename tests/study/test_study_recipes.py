@@ -10,9 +10,10 @@ import pytest
 from understudy import recipe as recipes
 from understudy.errors import RecipeError
 from understudy.recipe import Recipe
+from understudy.seeds import stages_of
 from understudy.study.claims import claims
 from understudy.study.paper import half, size_control, table_4, table_5
-from understudy.study.parts import Stages, each_seed, read_parts
+from understudy.study.parts import Stages, read_parts
 from understudy.study.run import Study, derive
 from understudy.study.transfer import proportion, transfer_sets
 from understudy.study.validation import validation
@@ -128,7 +129,7 @@ def test_a_proportion_is_two_parts(text: str) -> None:
 
 
 def test_seeds_are_named_as_the_recipe_names_them() -> None:
-    assert each_seed("student-nlu", 3) == ["student-nlu", "student-nlu@1", "student-nlu@2"]
+    assert stages_of("student-nlu", 3) == ["student-nlu", "student-nlu@1", "student-nlu@2"]
 
 
 def test_a_study_of_several_seeds_asks_for_them_and_shares_nothing_of_one_seed() -> None:

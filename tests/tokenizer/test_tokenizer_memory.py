@@ -1,4 +1,4 @@
-"""Memory: the estimate by hand, what is available, and the refusal."""
+"""Memory: the estimate by hand, and the refusal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from understudy.artifact import Artifact
 from understudy.errors import RecipeError
 from understudy.tokenizer import memory
-from understudy.tokenizer.memory import MIB, available_memory, sample_bytes, training_bytes
+from understudy.tokenizer.memory import MIB, sample_bytes, training_bytes
 
 Make = Callable[..., Artifact]
 
@@ -23,48 +23,6 @@ def test_the_estimate_of_training() -> None:
 
 def test_the_estimate_before_reading() -> None:
     assert sample_bytes(100_000_000) == 192 * MIB + 3_600_000_000
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
-    (tmp_path / "meminfo").write_text("MemTotal:  9000 kB\nMemFree: 10 kB\nMemAvailable:    8000 kB\n")
-    (tmp_path / "cgroup" / "memory").mkdir(parents=True)
-    return tmp_path
-
-
-def available(machine: Path) -> int | None:
-    return available_memory(cgroup=machine / "cgroup", meminfo=machine / "meminfo")
-
-
-def test_without_a_limit_the_machine_counts(machine: Path) -> None:
-    assert available(machine) == 8000 * 1024
-    (machine / "cgroup" / "memory.max").write_text("max\n")
-    (machine / "cgroup" / "memory.current").write_text("77\n")
-    assert available(machine) == 8000 * 1024
-
-
-def test_a_cgroups_limit_counts_without_its_file_cache(machine: Path) -> None:
-    (machine / "cgroup" / "memory.max").write_text("1000000\n")
-    (machine / "cgroup" / "memory.current").write_text("700000\n")
-    assert available(machine) == 300_000
-    (machine / "cgroup" / "memory.stat").write_text("anon 5\ninactive_file 200000\n")
-    assert available(machine) == 500_000
-
-
-def test_the_older_kind_of_cgroup_counts_too(machine: Path) -> None:
-    (machine / "cgroup" / "memory" / "memory.limit_in_bytes").write_text("1000000\n")
-    (machine / "cgroup" / "memory" / "memory.usage_in_bytes").write_text("1700000\n")
-    assert available(machine) == 0
-
-
-def test_a_broken_cgroup_file_is_no_limit(machine: Path) -> None:
-    (machine / "cgroup" / "memory.max").write_text("1000000\n")
-    (machine / "cgroup" / "memory.current").write_text("many\n")
-    assert available(machine) == 8000 * 1024
-
-
-def test_this_machine_says_something() -> None:
-    assert (available_memory() or 1) > 0
 
 
 def test_a_sample_that_does_not_fit_is_refused_before_it_is_read(

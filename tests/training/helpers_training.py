@@ -64,7 +64,7 @@ def write_tokenizer(path: Path, extra: str = "") -> Artifact:
     return artifact.open(path)
 
 
-def write_shards(path: Path, tokenizer_path: Path) -> Artifact:
+def write_shards(path: Path, tokenizer_path: Path, *, valid: bool = True) -> Artifact:
     tokenizer = Tokenizer.load(tokenizer_path)
     with artifact.writing(path, kind="shards", config={}) as draft:
         index = {"vocab_size": tokenizer.size, "tokenizer": tokenizer.hash, "specials": tokenizer.specials}
@@ -72,7 +72,7 @@ def write_shards(path: Path, tokenizer_path: Path) -> Artifact:
         for split in ("train", "valid"):
             writer = TokenWriter(draft.path, split, dtype_for(tokenizer.size))  # type: ignore[arg-type]
             for index, (text, _, _) in enumerate(sentences()):
-                if (index % 5 == 0) == (split == "valid"):
+                if (valid and index % 5 == 0) == (split == "valid"):
                     ids = tokenizer.encode(text.split()).ids
                     writer.add(ids, [len(ids)], [index % 2])
             writer.close()

@@ -16,10 +16,12 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForMaskedLM, BertModel
 from transformers.utils import logging as hub_logging
 
-from understudy import recipe
+from understudy import artifact, recipe
 from understudy.artifact import Artifact
 from understudy.config import parse
 from understudy.errors import ArtifactError, ExportError, RecipeError
+from understudy.evaluation import masked_lm
+from understudy.evaluation.masked_lm import MaskedLmConfig
 from understudy.export import export
 from understudy.model import adopt
 from understudy.model.adopt import AdoptConfig
@@ -197,6 +199,18 @@ def test_weights_in_several_files_stay_so(tmp_path: Path) -> None:
     assert len(parts) > 1
     assert sum(len(load_file(theirs.path / part)) for part in parts) > 10
     assert load_teacher(theirs.path).config.layers == 3
+
+
+def test_an_adopted_encoder_is_measured_like_one_of_ours(inputs: Mapping[str, Artifact], tmp_path: Path) -> None:
+    with artifact.writing(tmp_path / "nouns", kind="nouns", config={}) as draft:
+        (draft.path / "nouns.jsonl").write_text(json.dumps({"lang": "en", "text": "wake me six", "start": 8, "end": 11}))
+    config = parse(MaskedLmConfig, {"encoders": {"it": "theirs"}, "data": "shards", "nouns": "nouns"}, where="stage.m")
+    made = run_stage(
+        masked_lm.run, config, tmp_path / "report", {**inputs, "nouns": artifact.open(tmp_path / "nouns")}, kind="report"
+    )
+    found = made.metrics["encoders"]["it"]
+    assert set(found["perplexity_by_language"]) == {"de", "en"}
+    assert found["fill"] in (0.0, 100.0)
 
 
 def test_a_recipe_from_text_to_a_student_of_an_adopted_teacher(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from understudy.model.heads import NLU
 from understudy.runtime.decode import Labels
 from understudy.tokenizer import Tokenizer
 from understudy.training.batches import LabelledSequences, MaskedSequences, Pieces, batches
+from understudy.training.finetune_config import FinetuneConfig
 from understudy.training.labelled import following, number
 from understudy.training.loop import steps
 from understudy.training.masking import Masking
@@ -48,7 +49,7 @@ def distillation(world: World) -> Made:
 
 
 def fine_tuning(world: World) -> Made:
-    """Intents, slots and domains."""
+    """Intents, slots and domains, weighed as they are by default."""
     labels, tokenizer = Labels.load(world.labels.path / "labels.json"), Tokenizer.load(world.tokenizer.path)
     gold = read_labels(world.labels.path / "train.jsonl")
     examples = LabelledSequences(number(gold, tokenizer, labels, max_length=32, spoken=False, lower=False))
@@ -56,7 +57,8 @@ def fine_tuning(world: World) -> Made:
     generator = torch.Generator().manual_seed(0)
     nlu = NLU(encoder, len(labels.intents), len(labels.tags), domains=len(labels.domain_names), generator=generator)
     stream = following(examples, None, 16, 16, seed=0, device=torch.device("cpu"))(0)
-    return Understanding(nlu), iter(stream), OptimConfig(lr=0.01)
+    weights = {name: FinetuneConfig.model_fields[name].default for name in ("slots", "domain")}
+    return Understanding(nlu, **weights), iter(stream), OptimConfig(lr=0.01)
 
 
 def masked(world: World) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from understudy.training.tally import evaluate
 from understudy.training.understanding import Understanding
 
 FP32 = autocast("fp32", torch.device("cpu"))
+EVEN = {"slots": 1.0, "domain": 1.0}
 
 
 def source(world: World) -> MaskedSequences:
@@ -44,7 +45,6 @@ def test_masked_language_modelling_is_cross_entropy_at_the_masks(world: World) -
     part = MaskedLanguageModelling(model)(b)["mlm"]
     wanted = F.cross_entropy(model(b.ids_T, b.layout, at_M=b.masked_M), b.targets_M, reduction="sum")
     torch.testing.assert_close(part.sum, wanted)
-    assert part.count == len(b.targets_M)
     torch.testing.assert_close(part.each.sum(), wanted)
 
 
@@ -56,14 +56,23 @@ def objectives(world: World) -> list[tuple[Objective, Any]]:
         (MaskedLanguageModelling(student), batch(world)),
         (Distillation(student, teacher), batch(world)),
         (Distillation(student, teacher, hidden=1.0), batch(world)),
-        (Understanding(nlu), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
-        (Understanding(three), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
+        (Understanding(nlu, **EVEN), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
+        (Understanding(three, **EVEN), LabelledSequences(examples).batch(np.arange(2), epoch=0)),
     ]
 
 
-def test_counts_beforehand_are_the_counts_of_the_parts(world: World) -> None:
+def test_every_part_of_a_loss_is_counted(world: World) -> None:
     for objective, b in objectives(world):
-        assert objective.counts(b) == {name: part.count for name, part in objective(b).items()}
+        assert list(objective.counts(b)) == list(objective(b))
+
+
+def test_targets_are_counted_before_the_forward_pass(world: World) -> None:
+    masked, alone, matched, understood, three = (objective.counts(b) for objective, b in objectives(world))
+    b = batch(world)
+    assert masked == {"mlm": len(b.targets_M)}
+    assert alone == {"mlm": len(b.targets_M), "soft": len(b.targets_M), "vocabulary": len(b.targets_M)}
+    assert matched == {**alone, "hidden": b.tokens}
+    assert (understood, three) == ({"intent": 2, "slots": 3}, {"intent": 2, "slots": 3, "domain": 0})
 
 
 def test_a_distillations_parts_are_reported_apart_and_learned_together(world: World) -> None:
@@ -77,7 +86,6 @@ def test_hidden_layers_equal_to_the_teachers_cost_nothing(world: World) -> None:
     model, twin, b = tiny(world.vocab_size), tiny(world.vocab_size), batch(world)
     part = Distillation(model, twin, hidden=1.0)(b)["hidden"]
     assert part.sum.item() == pytest.approx(0.0, abs=1e-6)
-    assert part.count == b.tokens
 
 
 def test_hidden_layers_of_other_widths_pass_a_learned_projection(world: World) -> None:
@@ -117,12 +125,12 @@ def test_distilling_a_model_into_its_twin_ends_at_the_teachers_entropy(world: Wo
     with torch.no_grad():
         part = objective(b)["soft"]
     assert done[0].loss > done[-1].loss
-    assert (part.sum / part.count).item() == pytest.approx(entropy, abs=0.02)
+    assert (part.sum / objective.counts(b)["soft"]).item() == pytest.approx(entropy, abs=0.02)
 
 
 def test_a_frozen_encoder_stays_and_is_used_without_dropout(world: World) -> None:
     nlu = NLU(tiny(world.vocab_size, dropout=0.5).encoder, 2, 3)
-    objective = Understanding(nlu, frozen=True)
+    objective = Understanding(nlu, frozen=True, **EVEN)
     objective.train()
     assert not nlu.encoder.training
     assert nlu.heads.training
@@ -132,7 +140,7 @@ def test_a_frozen_encoder_stays_and_is_used_without_dropout(world: World) -> Non
 def test_understanding_reads_first_pieces_only(world: World) -> None:
     nlu = NLU(tiny(world.vocab_size).encoder, 2, 3).eval()
     b = LabelledSequences([Labelled([0, 9, 8, 7, 2], [1, 3], [0, 2], 1, 0)]).batch(np.array([0]), epoch=0)
-    parts = Understanding(nlu).eval()(b)
+    parts = Understanding(nlu, **EVEN).eval()(b)
     intent, tags, _ = nlu(b.ids_T, b.layout)
     torch.testing.assert_close(parts["intent"].sum, F.cross_entropy(intent, b.intents_B))
     torch.testing.assert_close(parts["slots"].sum, F.cross_entropy(tags[[1, 3]], b.tags_W, reduction="sum"))
@@ -148,10 +156,10 @@ def test_domains_are_a_loss_of_their_own_and_rare_ones_may_weigh_more(world: Wor
     b = LabelledSequences(examples).batch(np.arange(3), epoch=0)
     domains_BC = nlu(b.ids_T, b.layout).domains_BC
     each = F.cross_entropy(domains_BC[:2], b.domains_B[:2], reduction="none")
-    plain = Understanding(nlu, domain=0.5).eval()(b)["domain"]
+    plain = Understanding(nlu, slots=1.0, domain=0.5).eval()(b)["domain"]
     torch.testing.assert_close(plain.sum, each.sum())  # the third utterance has no domain, and adds nothing
-    assert (plain.weight, plain.count) == (0.5, 2)
-    weighted = Understanding(nlu, class_weights={"domain": torch.tensor([1.0, 3.0])})
+    assert plain.weight == 0.5
+    weighted = Understanding(nlu, **EVEN, class_weights={"domain": torch.tensor([1.0, 3.0])})
     torch.testing.assert_close(weighted.eval()(b)["domain"].sum, 3 * each[0] + each[1])
     assert not any("weights" in name for name in weighted.state_dict())
 
@@ -168,7 +176,7 @@ def blank(world: World, **settings: Any) -> Understanding:
     for name, weight in nlu.named_parameters():
         if "domain" in name:
             weight.data.zero_()
-    return Understanding(nlu, **settings)
+    return Understanding(nlu, **EVEN, **settings)
 
 
 def test_the_domain_loss_is_the_mean_over_utterances_that_have_one(world: World) -> None:
@@ -180,10 +188,9 @@ def test_the_domain_loss_is_the_mean_over_utterances_that_have_one(world: World)
 def test_a_teacher_tells_the_domain_of_all_utterances(world: World) -> None:
     batch = domains_aside(1, -1, 0)
     objective = blank(world, teacher=blank(world).nlu).eval()
-    counts, parts = objective.counts(batch), objective(batch)
+    counts = objective.counts(batch)
     assert (counts["domain"], counts["soft_domain"]) == (2, 3)
-    assert counts == {name: part.count for name, part in parts.items()}
-    assert parts["soft_domain"].sum.item() == pytest.approx(3 * math.log(2))
+    assert objective(batch)["soft_domain"].sum.item() == pytest.approx(3 * math.log(2))
 
 
 def test_an_update_in_which_nothing_has_a_domain_is_made(world: World) -> None:

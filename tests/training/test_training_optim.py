@@ -9,7 +9,7 @@ import torch
 from helpers_training import tiny
 from torch import nn
 
-from understudy.training.optim import Lamb, OptimConfig, build, orthogonalise, set_lr
+from understudy.training.optim import Lamb, Muon, OptimConfig, build, orthogonalise, set_lr
 
 
 def descend(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 3) -> list[torch.Tensor]:
@@ -97,6 +97,28 @@ def test_muons_step_has_the_same_size_whatever_the_gradients_scale() -> None:
         optimizer.step()
         steps.append(weight.detach() - before)
     torch.testing.assert_close(steps[0], steps[1], rtol=1e-3, atol=1e-4)
+
+
+def test_muon_parts_query_key_and_value_and_nothing_that_has_their_shape() -> None:
+    optimizer = build(tiny(40, hidden=32, ffn=96), OptimConfig(name="muon"))
+    parts = {
+        name.rpartition("blocks.0.")[2]: g["parts"] for g in optimizer.param_groups for name in g["names"] if "blocks.0." in name
+    }
+    assert {name for name, n in parts.items() if n == 3} == {"attention.qkv.weight"}
+    assert parts["ffn_in.weight"] == 1
+
+
+def test_muon_orthogonalises_each_part_by_itself() -> None:
+    torch.manual_seed(0)
+    gradient = torch.randn(96, 32)
+    moved = []
+    for parts in (1, 3):
+        weight = nn.Parameter(torch.zeros(96, 32))
+        weight.grad = gradient.clone()
+        Muon([{"params": [weight], "orthogonal": True, "parts": parts}], lr=1.0, betas=(0.9, 0.98), eps=1e-8).step()
+        moved.append(-weight.detach())
+    torch.testing.assert_close(moved[0] / 3**0.5, orthogonalise(gradient), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(moved[1], torch.cat([orthogonalise(part) for part in gradient.chunk(3)]), rtol=1e-2, atol=1e-2)
 
 
 def test_scales_go_by_the_longest_prefix() -> None:

@@ -46,3 +46,17 @@ def test_no_warm_up_starts_at_the_peak() -> None:
     rate = ScheduleConfig(warmup=0).of(peak=2.0, steps=4)
     assert rate(0) == 2.0
     assert rate(2) == pytest.approx(1.0)
+
+
+def test_a_least_rate_above_the_peak_is_the_peak() -> None:
+    rate = ScheduleConfig(warmup=0, decay_steps=100, min_lr=1.0).of(peak=0.1, steps=1000)
+    assert [rate(n) for n in (1, 100, 1000)] == [0.1, 0.1, 0.1]
+
+
+def test_a_rate_that_is_zero_for_the_rest_of_the_run_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    falls = {"warmup": 10, "decay_steps": 50}
+    ScheduleConfig(**falls, min_lr=1e-5).of(peak=1.0, steps=100)
+    ScheduleConfig(warmup=10).of(peak=1.0, steps=100)
+    assert not caplog.records
+    ScheduleConfig(**falls).of(peak=1.0, steps=100)
+    assert "the learning rate is 0 after update 60 of 100" in caplog.text

@@ -127,6 +127,24 @@ def test_a_layer_map_that_does_not_fit_is_refused(world: World, teacher: Artifac
         )
 
 
+def test_what_does_not_fit_a_later_turn_is_told_before_the_first(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    deep = run_stage(pretrain.run, pretraining(steps=1, model={**SHAPE, "layers": 3}), tmp_path / "deep", world.inputs)
+    turns = [{"use": "deep", "steps": 2}, {"use": "teacher", "steps": 2}]
+    config = distilling(hidden=1.0, layer_map=[0, 2], teachers=turns)
+    with pytest.raises(RecipeError, match=r"layer_map.*each from 0 to 1"):
+        run_stage(distill.run, config, tmp_path / "student", {**world.inputs, "deep": deep, "teacher": teacher})
+    assert not list(tmp_path.rglob("turn-*"))
+
+
+def test_a_turn_has_the_stages_settings_where_it_has_none_of_its_own() -> None:
+    turns = [{"use": "a", "steps": 1}, {"use": "b", "steps": 1, "batch_tokens": 64, "max_length": 16, "data": "others"}]
+    config = distilling(batch_tokens=128, teachers=turns)
+    first, second = (config.turn(teacher) for teacher in config.teachers)
+    assert (first.batch_tokens, first.max_length, first.data) == (128, None, "shards")
+    assert (second.batch_tokens, second.max_length, second.data) == (64, 16, "others")
+    assert second.optimizer == config.optimizer
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

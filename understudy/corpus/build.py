@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 import math
 import shutil
 from collections.abc import Mapping, Sequence
@@ -41,7 +40,6 @@ from understudy.text.words import word_count
 
 __all__ = ["SCHEMA", "CorpusConfig", "run"]
 
-log = logging.getLogger(__name__)
 
 UNIT = 1 << 22
 """Bytes of a unit about: few, so that no core is idle for long at the end; more where there would be very many units."""
@@ -55,11 +53,11 @@ class CorpusConfig(EngineConfig):
         sources: where the text comes from.
         exclude: sources of evaluation text: rows that differ from one of theirs in nothing but case, white space,
             punctuation and symbols are left out, whatever their language.
-        alpha: exponent of language sampling, none to leave the languages as they are.
+        alpha: exponent of language sampling: 1 leaves the languages as they are, 0 makes all alike.
         counts: "none" takes rows as they come; "once" keeps one of equal texts; "sqrt" keeps an utterance that was seen c
             times sqrt(c) times. Equal texts are counted within a language; a count column is honoured.
         near_duplicates: of texts of one language that share this part of their runs of five characters (Jaccard, estimated)
-            the first is kept, equal ones among them; 0.8 is usual. None to look for no near duplicates.
+            the first is kept, equal ones among them; 0.8 is usual. Left out, none are looked for.
         spoken: share of rows in spoken form; 0 leaves all as they are written.
         size: rows after sampling over all languages, before short ones are dropped; as many as before by default.
         valid: share of texts held out in valid.parquet, where each stands once.
@@ -95,6 +93,9 @@ def run(config: CorpusConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
     Equal inputs and seed give equal bytes, on however many cores or machines. Raises DataError for sources that cannot be used
     or that leave nothing.
     """
+    config = config.model_copy(
+        update={key: [one.located(inputs) for one in getattr(config, key)] for key in ("sources", "exclude")}
+    )
     card = Card()
     spool = (draft.scratch / "spool").absolute()
     shutil.rmtree(spool, ignore_errors=True)
@@ -218,7 +219,7 @@ def _held_out(config: CorpusConfig, stems: Sequence[Path]) -> dict[str, float]:
             least[lang] = min(least.get(lang, 1.0), float(keys.min()))
             most[lang] = max(most.get(lang, 0.0), float(keys.max()))
     bounds = {lang: min(config.valid, config.valid_rows / n) for lang, n in sorted(distinct.items())}
-    if config.valid and config.valid_rows and not any(least[lang] < bound for lang, bound in bounds.items()):
+    if least and config.valid and config.valid_rows and not any(least[lang] < bound for lang, bound in bounds.items()):
         lang = min(least, key=lambda x: (least[x], x))
         if len(distinct) > 1 or least[lang] < most[lang]:
             bounds[lang] = math.nextafter(least[lang], 1.0)

@@ -19,8 +19,9 @@ from understudy import errors
 from understudy.config import Config, StageConfig
 from understudy.corpus.files import brief, quiet_daft
 from understudy.errors import RecipeError, UnderstudyError
+from understudy.limits import available_cpus
 
-__all__ = ["EngineConfig", "cores", "each"]
+__all__ = ["EngineConfig", "each"]
 
 T = TypeVar("T", bound=Config)
 WORTH_PROCESSES = 4_000_000
@@ -44,11 +45,6 @@ class EngineConfig(StageConfig):
         return self
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def each(function: Callable[[T], Any], tasks: Sequence[T], *, engine: EngineConfig, size: int) -> Iterator[Any]:
     """The results of `function` for every task, in the order of the tasks.
 
@@ -60,7 +56,7 @@ def each(function: Callable[[T], Any], tasks: Sequence[T], *, engine: EngineConf
 
     Raises what the function raises for users, and RecipeError where the engine cannot be had.
     """
-    if engine.engine == "local" and (size < WORTH_PROCESSES or len(tasks) < 2 or cores() < 2):
+    if engine.engine == "local" and (size < WORTH_PROCESSES or len(tasks) < 2 or available_cpus() < 2):
         yield from map(function, tasks)
         return
     if not tasks:
@@ -103,7 +99,7 @@ def _start(engine: EngineConfig) -> int:
     """Make daft use the engine; the number of its cores."""
     quiet_daft()
     if engine.engine == "local":
-        return cores()
+        return available_cpus()
     try:
         ray = importlib.import_module("ray")  # an extra
     except ImportError:

@@ -1,4 +1,4 @@
-"""Where a user's data stands: files, folders, patterns and URLs, their formats, and the languages in their names."""
+"""Where a user's data stands: files, folders, patterns and URLs, their formats, and the languages and partitions in their names."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from understudy.errors import DataError, nearest
 __all__ = [
     "COMPRESSIONS",
     "FORMATS",
+    "PARTITIONS",
     "Languages",
     "brief",
     "expand",
@@ -25,6 +26,7 @@ __all__ = [
     "language_of",
     "language_of_path",
     "local_files",
+    "partition_of_path",
     "quiet_daft",
     "suffix_of",
 ]
@@ -41,6 +43,12 @@ FORMATS: dict[str, str] = {
     ".conllu": "conllu",
 }
 """Format of unlabelled text by the suffix of the file name (without that of its compression)."""
+
+PARTITIONS = {
+    "train": "train", "training": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "eval": "dev",
+    "development": "dev", "test": "test", "testing": "test", "held": "held",
+}  # fmt: skip
+"""Names that folders and files give to partitions, and ours."""
 
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
 _REMOTE = re.compile(r"^(https?|hf|s3|s3a|gs|gcs|az|abfs|abfss)://")
@@ -131,16 +139,30 @@ Languages = Annotated[tuple[str, ...], AfterValidator(_known)]
 
 
 def language_of_path(path: str) -> tuple[str, str] | None:
-    """Language and the code it was read from in a file name (`de.parquet`, `cc100.de.txt.xz`, `de-DE/train.txt`, `de_gsd-dev.conllu`)."""
+    """Language and the code it was read from in a file name (`de.parquet`, `cc100.de.txt.xz`, `de-DE/train.txt`, `de_gsd-dev.conllu`).
+
+    Two folders up only a whole locale counts, as `/srv/it/texts/a.txt` need not be Italian; but `en/train/seq.in` is English: a
+    folder named like a partition stands below that of a language.
+    """
     pure = PurePosixPath(path.split("?")[0].replace(os.sep, "/"))
     parts = pure.name.split(".")
-    above = pure.parent.parent.name  # further up only whole locales count: `/srv/it/texts/a.txt` need not be Italian
+    above = pure.parent.parent.name
+    counts = len(above) > 2 or pure.parent.name.lower() in PARTITIONS
     treebank = [pure.name.partition("_")[0]] if suffix_of(path) == ".conllu" else []  # as Universal Dependencies names its files
-    for candidate in [*treebank, *parts[:1], *parts[1:-1][::-1], pure.parent.name, *([above] if len(above) > 2 else [])]:
+    for candidate in [*treebank, *parts[:1], *parts[1:-1][::-1], pure.parent.name, *([above] if counts else [])]:
         language = language_of(candidate)
         if language:
             return language, candidate
     return None
+
+
+def partition_of_path(path: str) -> str:
+    """The partition that a file's name or folder says (`train.jsonl`, `valid/seq.in`, `de_gsd-dev.conllu`), train where none does."""
+    pure = PurePosixPath(path.split("?")[0].replace(os.sep, "/"))
+    for name in [*pure.name.lower().split("."), pure.parent.name.lower(), *pure.stem.lower().replace("_", "-").split("-")]:
+        if name in PARTITIONS:
+            return PARTITIONS[name]
+    return "train"
 
 
 def quiet_daft() -> None:

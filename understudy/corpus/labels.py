@@ -15,6 +15,7 @@ from understudy.artifact import Artifact, Draft
 from understudy.config import StageConfig
 from understudy.corpus.files import language_of
 from understudy.corpus.formats import write_row
+from understudy.corpus.kin import kin
 from understudy.corpus.sampling import fraction, normal
 from understudy.corpus.spoken_slots import to_spoken
 from understudy.corpus.utterances import LabelSource, check_codes, is_wanted, read_labelled
@@ -34,7 +35,8 @@ class LabelsConfig(StageConfig):
         sources: where the utterances come from.
         spoken: turn them into spoken form; the slots move along.
         languages: languages or locales to keep.
-        held_out: share of the train texts that goes to a partition of its own, `held`.
+        held_out: share of the train utterances that goes to a partition of its own, `held`; duplicates go together, and so do,
+            where the data gives utterances an `id`, translations.
     """
 
     kind: Literal["labels"] = "labels"
@@ -73,19 +75,27 @@ def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
                 if not row.text:  # "?!": nobody says that, and no file of labels holds an utterance without a text
                     silent += 1
                     continue
-            if partition == "train" and config.held_out and fraction("held", seed, normal(row.text)) < config.held_out:
-                partition = "held"
             partitions.setdefault(partition, []).append(row)
     if silent:
         log.warning("%d utterances left out: they have no word in spoken form", silent)
     if not partitions:
         raise DataError("these sources hold no labelled utterances", got=f"none in {', '.join(config.languages or ())}")
+    if config.held_out and "train" in partitions:
+        partitions |= _parted(partitions.pop("train"), config.held_out, seed)
     for partition, rows in partitions.items():
         content = "".join(f"{write_row(row)}\n" for row in rows)
         (draft.path / f"{partition}.jsonl").write_text(content, encoding="utf-8")
     inventory = _inventory(partitions.get("train", []))
     (draft.path / "labels.json").write_text(json.dumps(inventory, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _measure(partitions, inventory, draft)
+
+
+def _parted(rows: list[Interpretation], share: float, seed: int) -> dict[str, list[Interpretation]]:
+    """Train and held-out utterances, by what their kin or, without an id, their text draws."""
+    parted: dict[str, list[Interpretation]] = {"train": [], "held": []}
+    for row, name in zip(rows, kin(rows), strict=True):
+        parted["held" if fraction("held", seed, name or normal(row.text)) < share else "train"].append(row)
+    return {partition: found for partition, found in parted.items() if found}
 
 
 def _inventory(train: Iterable[Interpretation]) -> dict[str, Any]:

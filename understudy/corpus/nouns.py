@@ -71,7 +71,7 @@ def run(config: NounsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, se
     """
     wanted = None if config.languages is None else {language_of(code) for code in config.languages}
     pools: dict[str, dict[str, Tagged]] = {}
-    for source in config.sources:
+    for source in (one.located(inputs) for one in config.sources):
         for sentence in treebank(source) if config.tagger == "gold" else _plain(source, seed):
             if wanted is None or sentence.lang in wanted:
                 pools.setdefault(sentence.lang, {}).setdefault(normal(sentence.text), sentence)

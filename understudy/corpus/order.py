@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Permutation", "order"]
+__all__ = ["Permutation", "epoch_key"]
 
 _ROUNDS = 8
 Int64 = npt.NDArray[np.int64]
@@ -76,6 +76,6 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def order(seed: int, epoch: int, n: int) -> Permutation:
-    """The order in which epoch `epoch` (from 0) of a run with `seed` reads `n` sequences."""
-    return Permutation(n, key=f"order/{seed}/{epoch}")
+def epoch_key(seed: int, epoch: int) -> str:
+    """Key of the order in which epoch `epoch` (from 0) of a run with `seed` reads its sequences."""
+    return f"order/{seed}/{epoch}"

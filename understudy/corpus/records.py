@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from understudy.corpus.conllu import blocks, text_of
-from understudy.corpus.files import suffix_of
+from understudy.corpus.files import PARTITIONS, partition_of_path, suffix_of
 from understudy.corpus.lines import BadLines, Span, lines
 from understudy.corpus.tables import parquet_batches
 from understudy.errors import DataError, nearest
@@ -113,11 +113,16 @@ def _parquet(path: str, bad: BadLines, of: Columns, span: Span | None = None) ->
 
 
 def _massive(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
+    """Rows of the partition asked for: their own, or where they do not say it, as in labels, that of the file's name or folder."""
+    otherwise = partition_of_path(path)
     for number, record in _jsonl(path, bad, of, span):
-        if of.partition is None or record.get("partition") == of.partition:
+        named = record.get("partition", otherwise)
+        if of.partition is None:
             yield number, record
-        elif "partition" not in record:
-            bad.report(number, "this line has no key 'partition'")
+        elif not isinstance(named, str):
+            bad.report(number, f"this line's partition is not text but {named!r}")
+        elif of.partition in (named, PARTITIONS.get(named)):
+            yield number, record
 
 
 CUT_ANYWHERE = frozenset({"txt", "jsonl", "massive"})

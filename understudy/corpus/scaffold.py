@@ -1,194 +1,130 @@
-"""A first recipe for a folder of the user's data: what is in there, and the stages that make a student of it."""
+"""A first recipe for a folder of the user's data: the stages that make a student of what is in there."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import logging
 import re
 import string
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
-from understudy.corpus.files import FORMATS, language_of, suffix_of
-from understudy.corpus.lines import first_line
-from understudy.corpus.sources import Source
-from understudy.corpus.units import rows
-from understudy.corpus.utterances import SUFFIXES, LabelSource, read_labelled
-from understudy.errors import DataError, RecipeError, UnderstudyError
+from understudy.corpus.files import local_files
+from understudy.corpus.survey import TO_FILL_IN, Found, survey
+from understudy.errors import DataError, RecipeError
 
-__all__ = ["Found", "scaffold", "survey"]
+__all__ = ["scaffold"]
 
-log = logging.getLogger(__name__)
+_MEASURED = ("dev", "test", "held")  # partitions that models may be scored on, the best for it first
 
-_LOOK = 500  # rows of a file that are read to know it
-_NOT_DATA = re.compile(r"^(readme|license|licence|copying|changelog|manifest|requirements)", re.I)
-_BIO_LINE = re.compile(r"^(# ?intent\b|\S+[\t ](?:\S+[\t ])*(?:O|[BI]-\S+)\s*$)")
+_NO_LABELS = "# No labelled utterances were found. With some, take the comment signs off what follows."
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file, or a folder of seq.in, seq.out and label, that holds data.
+def scaffold(folder: Path, out: Path, *, lang: str | None = None) -> list[Found]:
+    """Write a commented recipe for the data in `folder` to `out`, and return what was found there.
 
-    `problem` says why it cannot be used, where it looks like data but is not readable.
+    lang: of the data that does not say its language. Raises DataError where the folder holds no usable data, RecipeError where
+    `out` exists or `lang` is no language.
     """
-
-    path: str
-    use: Literal["labels", "text"]
-    format: str
-    languages: tuple[str, ...] = ()
-    partitions: tuple[str, ...] = ()
-    problem: str = ""
-
-
-def survey(folder: Path) -> list[Found]:
-    """What data the files of a folder hold, by name; paths are relative to it. Raises DataError where it is no folder."""
-    if not folder.is_dir():
-        raise DataError("there is no such folder", where=folder, wanted="a folder with your data")
-    files = sorted(
-        f for f in folder.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(folder).parts)
-    )
-    found = []
-    for file in files:
-        kind = _kind(file)
-        if kind is not None:
-            at = file.parent if kind[1] == "seq" else file
-            found.append(_look(at, at.relative_to(folder).as_posix(), *kind))
-    return found
-
-
-def _kind(file: Path) -> tuple[Literal["labels", "text"], str] | None:
-    """Use and format of a file by its name and first line, None for what is no data of ours."""
-    if file.name == "seq.in":
-        return "labels", "seq"
-    if file.name in ("seq.out", "label") or _NOT_DATA.match(file.name):
-        return None
-    suffix = suffix_of(file.name)
-    if suffix in (".yml", ".yaml"):
-        return ("labels", "rasa") if re.search(r"^nlu\s*:", file.read_text(encoding="utf-8", errors="replace"), re.M) else None
-    if suffix == ".parquet":
-        return "text", "parquet"
-    if suffix not in FORMATS and suffix not in SUFFIXES:
-        return None
-    try:
-        first = first_line(str(file))
-    except DataError:
-        return None
-    if FORMATS.get(suffix) == "jsonl":
-        return _json_kind(first)
-    if suffix != ".conllu" and SUFFIXES.get(suffix) == "bio" and (_BIO_LINE.match(first) or suffix not in FORMATS):
-        return "labels", "bio"
-    return ("text", FORMATS[suffix]) if suffix in FORMATS else None
-
-
-def _json_kind(first: str) -> tuple[Literal["labels", "text"], str] | None:
-    try:
-        fields = json.loads(first)
-    except ValueError:
-        return None
-    if not isinstance(fields, dict):
-        return None
-    if "annot_utt" in fields:
-        return "labels", "massive"
-    if {"text", "intent"} <= fields.keys():
-        return "labels", "spans"
-    return ("text", "jsonl") if any(isinstance(v, str) for v in fields.values()) else None
-
-
-def _look(at: Path, name: str, use: Literal["labels", "text"], format: str) -> Found:
-    """What the first rows of a file say of it."""
-    try:
-        if use == "labels":
-            labelled = list(
-                itertools.islice(read_labelled(LabelSource.model_validate({"path": str(at), "format": format})), _LOOK)
-            )
-            partitions = tuple(sorted({partition for partition, _ in labelled}))
-            return Found(name, use, format, _languages(row.locale for _, row in labelled), partitions)
-        texts = itertools.islice(rows(Source.model_validate({"path": str(at), "format": format})), _LOOK)
-        return Found(name, use, format, _languages(row.lang for row in texts))
-    except UnderstudyError as error:
-        return Found(name, use, format, problem=str(error).replace(str(at), name))
-
-
-def _languages(codes: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({language_of(code) or code for code in codes}))
-
-
-def scaffold(folder: Path, out: Path) -> str:
-    """Write a commented recipe for the data in `folder` to `out`, and return it.
-
-    Raises DataError where the folder holds no usable data, RecipeError where `out` exists.
-    """
-    found = survey(folder)
-    usable = [f for f in found if not f.problem]
-    if not usable:
+    found = _without_riddles(survey(folder, lang))
+    if all(f.problem for f in found):
         raise DataError(
             "no data was recognised in this folder",
             where=folder,
-            got=found[0].problem if found else "no file of a known format",
-            wanted="labelled utterances (MASSIVE jsonl, BIO/CoNLL, seq.in/seq.out/label, Rasa YAML) or text (txt, jsonl, csv, parquet)",
+            got="; ".join(str(f) for f in found[:8]) if found else "no file of a known format",
+            wanted="labelled utterances (MASSIVE jsonl, JSON lines with text and intent, BIO/CoNLL, seq.in/seq.out/label, Rasa YAML) "
+            "or text (txt, jsonl, csv, parquet)",
         )
     if out.exists():
         raise RecipeError("this file exists already", where=out, hint="Choose another name or move it away")
-    text = _recipe(folder, out, found)
+    text = _recipe(folder.absolute(), out, found)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RecipeError("the recipe could not be written", where=out, got=error.strerror) from None
-    return text
+    return found
+
+
+def _without_riddles(found: list[Found]) -> list[Found]:
+    """Text of unknown language is left out where there is other data: the recipe shall not wait for it. Labels are worth the wait."""
+    if not any(f.use == "labels" or f.lang != TO_FILL_IN for f in found if not f.problem):
+        return found
+    problem = "Its language is not known: name the file by it, such as de.txt, or say --lang CODE"
+    return [Found(f.path, f.use, f.format, problem=problem) if f.use == "text" and f.lang == TO_FILL_IN else f for f in found]
 
 
 def _recipe(folder: Path, out: Path, found: list[Found]) -> str:
     labels = [f for f in found if f.use == "labels" and not f.problem]
     texts = [f for f in found if f.use == "text" and not f.problem]
-    partitions = {p for f in labels for p in f.partitions}
+    train = [f for f in labels if "train" in f.partitions]
     template = (resources.files(__package__) / "scaffold.toml").read_text(encoding="utf-8")
     template = _without_marks(template) if labels else _comment_out(template)
-    own = _sources(labels, extra=', partition = "train"') or _sources(texts)
     nothing = ['    # { path = "…" },    # nothing found: name your text here']
-    held = 'held_out = 0.1   # no dev or test data was found: this share of train is held out as "held"'
-    measured = next((p for p in ("dev", "test") if p in partitions), "held")
+    own = _sources(folder, train, "lang", partition="train") or _sources(folder, texts, "lang") or nothing
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.name).strip("-") or "mine"
+    measured = next((p for p in _MEASURED if any(p in f.partitions for f in labels)), "held")
     return string.Template(template).substitute(
-        folder=json.dumps(folder.absolute().as_posix(), ensure_ascii=False)[1:-1],
+        folder=json.dumps(folder.as_posix(), ensure_ascii=False)[1:-1],
         recipe=out.name,
         partition=measured,
-        name=re.sub(r"[^A-Za-z0-9_-]+", "-", folder.absolute().name).strip("-") or "mine",
-        found="\n".join(_line(f) for f in found),
+        name=name,
+        found="\n".join(f"#   {f}" for f in found),
         languages=", ".join(sorted({lang for f in found for lang in f.languages})) or "languages unknown",
-        text_sources="\n".join(_sources(texts) or own or nothing),
-        traffic_sources="\n".join(own or nothing),
-        label_sources="\n".join(_sources(labels) or nothing),
-        held_out=held
-        if not partitions & {"dev", "test"}
-        else "held_out = 0.0   # a share of train to hold out as a partition `held`",
+        text_sources="\n".join(_sources(folder, texts, "lang") or own),
+        traffic_sources="\n".join(own),
+        exclude=_exclude(folder, labels, measured),
+        label_sources="\n".join(
+            _sources(folder, labels, "locale") or ['    # { path = "…" },    # nothing found: name your labels here']
+        ),
+        held_out=_held_out(labels, measured),
     )
 
 
-def _line(found: Found) -> str:
-    if found.problem:
-        return f"#   {found.path}: left out. {found.problem}"
-    what = "labelled utterances" if found.use == "labels" else "text"
-    extra = f", partitions {', '.join(found.partitions)}" if found.partitions else ""
-    return f"#   {found.path}: {what} ({found.format}) in {', '.join(found.languages)}{extra}"
+def _sources(root: Path, found: Sequence[Found], language: str, *, partition: str | None = None) -> list[str]:
+    """Source lines. The files of a folder become one pattern where it stands for them and for no other file there.
 
-
-def _sources(found: list[Found], extra: str = "") -> list[str]:
-    """Source lines; the files of one folder that all have one use and format become one pattern."""
-    groups: dict[tuple[str, str, str], list[Found]] = {}
+    language: what the key is called that says the language, for those that do not say it themselves.
+    """
+    groups: dict[tuple[str, str, str, str | None], list[Found]] = {}
     for item in found:
         pure = Path(item.path)
-        groups.setdefault((pure.parent.as_posix(), item.format, pure.suffix), []).append(item)
+        groups.setdefault((pure.parent.as_posix(), item.format, pure.suffix, item.lang), []).append(item)
     lines = []
-    for (parent, format, suffix), items in groups.items():
-        one = len(items) == 1 or format == "seq"
-        for path in [i.path for i in items] if one else [f"{'' if parent == '.' else parent + '/'}*{suffix}"]:
-            quoted = json.dumps(f"{{data_root}}/{path}", ensure_ascii=False)
-            lines.append(f"    {{ path = {quoted}, format = {json.dumps(format)}{extra} }},")
+    for (parent, format, suffix, lang), items in groups.items():
+        pattern = f"{'' if parent == '.' else parent + '/'}*{suffix}"
+        exact = set(local_files(str(root / pattern), ())) == {root / item.path for item in items}
+        for path in [pattern] if exact and len(items) > 1 else [item.path for item in items]:
+            settings = {"path": f"{{data_root}}/{path}", "format": format, language: lang, "partition": partition}
+            said = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value is not None)
+            lines.append(f"    {{ {', '.join(said)} }},")
     return lines
+
+
+def _exclude(root: Path, labels: list[Found], measured: str) -> str:
+    """What follows the sources of a corpus, to keep from all encoders what they will be scored on; "" without labels."""
+    if not labels:
+        return ""
+    unread = [f for f in labels if not f.whole]  # who knows what stands at their end
+    lines = ["exclude = [    # what models are scored on: no encoder may have seen these texts"]
+    for part in _MEASURED:
+        lines += _sources(root, [f for f in labels if part in f.partitions or f in unread], "lang", partition=part)
+    if _holds_out(labels, measured):
+        lines.append('    { labels = "labels", partition = "held" },')
+    return "\n".join(["", *lines, "]"])
+
+
+def _holds_out(labels: list[Found], measured: str) -> bool:
+    return measured == "held" and not any("held" in f.partitions for f in labels)
+
+
+def _held_out(labels: list[Found], measured: str) -> str:
+    if not any("train" in f.partitions or not f.whole for f in labels):
+        return "held_out = 0.0   # no train data was found, and models are fine-tuned on it"
+    if not _holds_out(labels, measured):
+        return "held_out = 0.0   # a share of train to hold out as a partition `held`"
+    said = "found" if all(f.whole for f in labels) else "seen, though not all was read"
+    return f'held_out = 0.1   # no dev or test data was {said}: this share of train is held out as "held"'
 
 
 def _without_marks(template: str) -> str:
@@ -202,7 +138,7 @@ def _comment_out(template: str) -> str:
         if line.startswith(("#> ", "#< ")):
             inside = line.startswith("#> ")
             if inside:
-                out.append("# No labelled utterances were found. With some, take the comment signs off what follows.")
+                out.append(_NO_LABELS)
             continue
         out.append(f"# {line}".rstrip() if inside else line)
     return "\n".join(out) + "\n"

@@ -37,8 +37,9 @@ _CHUNK = 16_384  # sequences copied or counted at a time
 class MixPart(Config):
     """A corpus and its part of the mixture.
 
-    `parts`: its proportion, relative to the other parts' (1 : 2 in A 2.1), of what the stage mixes `by`. `pack_words`: 0 makes each
-    row a sequence; 700 packs rows of a language to sequences of about 700 words. `min_tokens`: rows of fewer pieces are dropped.
+    corpus: where the rows come from. parts: its proportion, relative to the other parts' (1 : 2 in A 2.1), of what the stage mixes by.
+    pack_words: 0 makes each row a sequence; 700 packs rows of a language to sequences of about 700 words.
+    min_tokens: rows of fewer pieces are dropped.
     """
 
     corpus: CorpusRef
@@ -48,8 +49,11 @@ class MixPart(Config):
 
 
 class ShardsConfig(EngineConfig):
-    """Settings of a shards stage. `size`: about how many tokens to keep for training, all where none. `by`: what the parts of the
-    mixture are proportions of, "sequences" or "tokens". `engine`, `address`: as in a corpus stage.
+    """Settings of a shards stage.
+
+    tokenizer: what cuts the text. mix: corpora and their proportions. by: what they are proportions of.
+    max_length: tokens of a sequence; longer ones are cut into pieces.
+    size: about how many tokens to keep for training; all by default.
     """
 
     kind: Literal["shards"] = "shards"

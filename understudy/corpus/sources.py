@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from understudy.config import Config
+from understudy.artifact import Artifact
+from understudy.config import Config, CorpusRef
 from understudy.corpus import tinyworld
 from understudy.corpus.files import (
     FORMATS,
@@ -22,7 +23,6 @@ from understudy.errors import DataError
 
 __all__ = ["LABELLED", "Format", "Source", "detect"]
 
-log = logging.getLogger(__name__)
 
 Format = Literal["auto", "txt", "jsonl", "csv", "parquet", "conllu", "massive", "bio", "seq", "rasa", "spans"]
 LABELLED = frozenset({"bio", "seq", "rasa", "spans"})
@@ -37,6 +37,7 @@ class Source(Config):
         builtin: the built-in world instead of a path: "text" (written sentences) or "traffic" (assistant utterances as often
             as they are said).
         size: rows per language of the built-in world.
+        labels: a labels stage instead of a path: the utterances of its `partition`, such as those that it held out.
         format: told from the name by default; txt, jsonl, csv and conllu also compressed (gz, xz, bz2, zst). Labelled data
             (massive, bio, seq, rasa, spans) gives its utterances.
         text: column of the text.
@@ -44,7 +45,7 @@ class Source(Config):
             de-DE.jsonl, cc100.de.txt, de/part-1.txt, de_gsd-dev.conllu), or of a column named lang, language or locale.
         lang_column: column of the language code or locale.
         count: column that says how often the text was seen.
-        partition: for labelled data: rows of this partition only.
+        partition: for labelled data: rows of this partition only, which a row names, or else its file or folder.
         languages: rows of these languages only.
         limit: at most this many rows per language, the first ones.
         bad_lines: share of lines that may be unusable before the reading stops. Labelled files (massive, conllu) allow none.
@@ -54,6 +55,7 @@ class Source(Config):
     path: str | None = None
     builtin: Literal["text", "traffic"] | None = None
     size: int | None = Field(default=None, gt=0)
+    labels: CorpusRef | None = None
     format: Format = "auto"
     text: str = "text"
     lang: str | None = None
@@ -67,8 +69,10 @@ class Source(Config):
 
     @model_validator(mode="after")
     def _whole(self) -> Source:
-        if (self.path is None) == (self.builtin is None):
-            raise ValueError("a source needs either `path` or `builtin`")
+        if sum(place is not None for place in (self.path, self.builtin, self.labels)) != 1:
+            raise ValueError("a source needs one of `path`, `builtin` and `labels`")
+        if self.labels is not None and self.partition is None:
+            raise ValueError("`labels` needs a `partition` to read")
         if (self.builtin is None) != (self.size is None):
             raise ValueError("`size` (rows per language) goes with `builtin`, and only with it")
         for code in [*([self.lang] if self.lang else []), *(self.languages or ())]:
@@ -82,6 +86,13 @@ class Source(Config):
     def wanted(self) -> frozenset[str] | None:
         """Languages to keep as two-letter codes, None for all."""
         return frozenset(language_of(code) or code for code in self.languages) if self.languages is not None else None
+
+    def located(self, inputs: Mapping[str, Artifact]) -> Source:
+        """The source by its path, where it names a labels stage."""
+        if self.labels is None:
+            return self
+        path = inputs[self.labels].path / f"{self.partition}.jsonl"
+        return self.model_copy(update={"labels": None, "path": str(path), "format": "spans", "partition": None})
 
     def files(self) -> list[Path]:
         """The files on this machine that the source reads."""

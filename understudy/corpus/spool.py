@@ -89,7 +89,7 @@ def read_unit(task: ReadTask) -> dict[str, Any]:
     if task.near is not None:
         save_sketches(stem, sketches, task.near)
     bad = [{"name": str(b.name), "share": b.share, "seen": b.seen, "bad": b.bad, "first": b.first} for b in counted]
-    return {"card": card.sums(), "found": found, "rows": len(rows), "bad": bad}
+    return {"card": card.sums(), "found": found, "bad": bad}
 
 
 def excluded_keys(units: Sequence[Unit]) -> npt.NDArray[np.float64]:

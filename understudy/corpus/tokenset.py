@@ -54,17 +54,12 @@ class TokenWriter:
         self._directory, self._split, self._dtype = directory, split, dtype
         self._file: BinaryIO = (directory / f"{split}.bin").open("wb")
         self._lengths, self._langs = array("I"), array("B")
-        self.tokens = 0
-
-    def __len__(self) -> int:
-        return len(self._lengths)
 
     def add(self, ids: Sequence[int] | Tokens, lengths: Sequence[int], langs: Sequence[int]) -> None:
         """Append sequences: their ids joined, the length of each, the language index of each."""
         np.asarray(ids, dtype=self._dtype).tofile(self._file)
         self._lengths.extend(lengths)
         self._langs.extend(langs)
-        self.tokens += len(ids)
 
     def close(self) -> None:
         self._file.close()

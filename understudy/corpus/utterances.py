@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,15 +11,26 @@ from pydantic import model_validator
 from understudy.artifact import MANIFEST
 from understudy.config import Config, parse
 from understudy.corpus import tinyworld
-from understudy.corpus.files import expand, language_of, language_of_path, local_files, suffix_of
-from understudy.corpus.formats import PARTITIONS, Labelled, read_bio, read_massive, read_own, read_seq
+from understudy.corpus.bio import read_bio, read_seq
+from understudy.corpus.files import expand, language_of, language_of_path, local_files, partition_of_path, suffix_of
+from understudy.corpus.formats import Labelled, json_format, read_massive, read_own
 from understudy.corpus.lines import first_line
 from understudy.corpus.rasa import read_rasa
 from understudy.corpus.sampling import derive, normal
-from understudy.errors import DataError
+from understudy.errors import DataError, nearest
 from understudy.interpretation import Interpretation
 
-__all__ = ["SUFFIXES", "LabelSource", "check_codes", "is_wanted", "read_labelled", "read_labels", "read_partitions"]
+__all__ = [
+    "SUFFIXES",
+    "LabelSource",
+    "check_codes",
+    "is_wanted",
+    "partition_of",
+    "read_labelled",
+    "read_labels",
+    "read_partition",
+    "read_partitions",
+]
 
 LabelFormat = Literal["auto", "massive", "bio", "seq", "rasa", "spans"]
 SUFFIXES = {
@@ -37,7 +48,8 @@ class LabelSource(Config):
             and label, or one above such folders.
         builtin: the built-in world instead of a path.
         size: of the built-in world: rows per language of each partition, e.g. {train = 40, dev = 200}.
-        format: told from the names by default. "spans" is what this stage itself writes.
+        format: told by default from the names and, of JSON lines, from the keys of the first: `annot_utt` is MASSIVE's, `text`
+            and `intent` are "spans", which this stage itself writes.
         partition: name of the partition of rows that do not say theirs; by default from the name of the file or its folder
             (train, valid or dev, test), else train.
         locale: locale or language of rows that do not say theirs; by default from the name of the file or its folder.
@@ -122,7 +134,7 @@ def _from_files(source: LabelSource) -> Iterator[Labelled]:
         format = _detect(path) if source.format == "auto" else source.format
         place = language_of_path(path)
         locale = source.locale or (place[1] if place else None)
-        partition = source.partition or _partition_of(path)
+        partition = source.partition or partition_of_path(path)
         if locale and format in ("massive", "spans") and source.locale is None and not is_wanted(locale, source.languages):
             continue
         if format == "seq":
@@ -134,14 +146,6 @@ def _from_files(source: LabelSource) -> Iterator[Labelled]:
 _READERS = {"massive": read_massive, "bio": read_bio, "rasa": read_rasa, "spans": read_own}
 
 
-def _partition_of(path: str) -> str:
-    pure = Path(path)
-    for name in [*pure.name.lower().split("."), pure.parent.name.lower(), *pure.stem.lower().replace("_", "-").split("-")]:
-        if name in PARTITIONS:
-            return PARTITIONS[name]
-    return "train"
-
-
 def _detect(path: str) -> str:
     suffix = suffix_of(path)
     if suffix not in SUFFIXES:
@@ -151,11 +155,10 @@ def _detect(path: str) -> str:
             wanted=f"a name ending in {', '.join(SUFFIXES)}",
             hint="Or say format = massive, bio, seq, rasa or spans",
         )
-    format = SUFFIXES[suffix]
-    if format == "massive":
-        first = first_line(path)
-        return "massive" if '"annot_utt"' in first or '"slots"' not in first else "spans"
-    return format
+    if SUFFIXES[suffix] != "massive":
+        return SUFFIXES[suffix]
+    first = first_line(path)
+    return json_format(first) or ("spans" if '"text"' in first else "massive")  # whose reader then says what is missing
 
 
 def _builtin(source: LabelSource, seed: int) -> Iterator[Labelled]:
@@ -202,3 +205,26 @@ def read_partitions(path: Path, format: str = "auto") -> dict[str, list[Interpre
 def read_labels(path: Path) -> list[Interpretation]:
     """The utterances of one {partition}.jsonl of a labels artifact. Raises DataError with file and line."""
     return [row for _, row in read_own(str(path), partition=Path(path).stem, locale=None)]
+
+
+def read_partition(labels: Path, partition: str) -> list[Interpretation]:
+    """The utterances of one partition of a labels artifact. Raises DataError where there is none of this name, or with file and line."""
+    path = labels / f"{partition}.jsonl"
+    if not path.is_file():
+        raise _missing(partition, [there.stem for there in labels.glob("*.jsonl")], labels)
+    return read_labels(path)
+
+
+def partition_of(parts: Mapping[str, list[Interpretation]], partition: str, *, where: Path) -> list[Interpretation]:
+    """One of the `parts` that `read_partitions` read from `where`. Raises DataError where there is none of this name."""
+    if partition not in parts:
+        raise _missing(partition, parts, where)
+    return parts[partition]
+
+
+def _missing(partition: str, known: Iterable[str], where: Path) -> DataError:
+    names = sorted(known)
+    wanted = f"one of {', '.join(names)}" if names else "labels"
+    return DataError(
+        "the labels have no such partition", where=where, got=partition, wanted=wanted, hint=nearest(partition, names)
+    )

@@ -13,7 +13,7 @@ from pydantic import Field
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, EncoderRef, ModelRef, StageConfig
 from understudy.corpus.files import language_of
-from understudy.corpus.utterances import read_labels
+from understudy.corpus.utterances import read_labels, read_partition
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, Scores, counts
 from understudy.evaluation.nlu import evaluate, load_parser
@@ -35,7 +35,7 @@ class DomainsConfig(StageConfig):
         finetune stage with `seeds`.
     labels, partition: what they are scored on. Domains are those of its gold labels.
     generic: general text, to compare the words of each domain's train utterances with.
-    teacher: an encoder that is asked how well it foresees train utterances, `utterances` of each domain and language.
+    teacher: an encoder that is asked how well it foresees train utterances. utterances: so many of each domain and language.
     """
 
     kind: Literal["domains"] = "domains"
@@ -54,7 +54,7 @@ def run(config: DomainsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
     Raises DataError where there are no labels, or where none names a domain.
     """
     labels = inputs[config.labels].path
-    gold = [g for g in read_labels(labels / f"{config.partition}.jsonl") if g.domain]
+    gold = [g for g in read_partition(labels, config.partition) if g.domain]
     if not gold:
         raise DataError("no gold label names a domain", where=labels, got=f"none in {config.partition}", wanted="at least one")
     of_models = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +16,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, ModelRef, StageConfig
-from understudy.corpus.utterances import read_labels
-from understudy.errors import DataError, nearest
+from understudy.corpus.utterances import read_labels, read_partition
+from understudy.errors import nearest
 from understudy.evaluation.lineage import Ancestor, curves, data_cards, family
 from understudy.evaluation.metrics import COUNTS, counts
 from understudy.evaluation.mistakes import confusions, slot_mistakes
@@ -27,6 +26,7 @@ from understudy.evaluation.paired import outcomes
 from understudy.evaluation.report import render
 from understudy.evaluation.several import best_by_locale, change_spread, seeds_of, to_json, together
 from understudy.interpretation import Interpretation, Parser, parse
+from understudy.limits import available_cpus
 from understudy.runtime.session import Runtime
 
 __all__ = ["EvaluateConfig", "latency", "run"]
@@ -72,7 +72,7 @@ class EvaluateConfig(StageConfig):
         latency_calls: single calls timed, after warm-up.
         examples: utterances shown, each in another language as far as there are languages.
         baseline: the model that relative error changes refer to.
-        outcomes: also write what was counted in each utterance, for comparisons in pairs (`evaluation.paired`).
+        outcomes: also write what was counted in each utterance, for comparisons in pairs.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -101,7 +101,7 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     Raises DataError where the labels have no such partition.
     """
     labels = inputs[config.labels]
-    gold = _partition(labels, config.partition)
+    gold = read_partition(labels.path, config.partition)
     train = labels.path / "train.jsonl"
     seen = train_texts(read_labels(train)) if config.partition != "train" and train.is_file() else None
     reports: dict[str, NluReport] = {}
@@ -140,17 +140,6 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     draft.metrics["models"] = {name: report.mean.to_dict() for name, report in reports.items()}
     if measured:
         draft.metrics |= {"latency": measured["latency"], "size_bytes": measured["size_bytes"]}
-
-
-def _partition(labels: Artifact, partition: str) -> list[Interpretation]:
-    path = labels.path / f"{partition}.jsonl"
-    if not path.is_file():
-        known = sorted(p.stem for p in labels.path.glob("*.jsonl"))
-        raise DataError(
-            "the labels have no such partition", where=labels.path, got=partition, wanted=f"one of {', '.join(known)}",
-            hint=nearest(partition, known),
-        )  # fmt: skip
-    return read_labels(path)
 
 
 def _scores(
@@ -277,10 +266,10 @@ def _stage(ancestor: Ancestor, parents: list[int]) -> dict[str, Any]:
 
 
 def _machine() -> dict[str, Any]:
-    """Processor, cores and system the figures were measured on."""
+    """Processor, cores that may be used, and system the figures were measured on."""
     processor = platform.processor() or platform.machine()
     described = Path("/proc/cpuinfo")
     if described.is_file():
         lines = described.read_text(encoding="utf-8", errors="replace").splitlines()
         processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
-    return {"processor": processor, "cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
+    return {"processor": processor, "cores": available_cpus(), "system": platform.system(), "python": platform.python_version()}

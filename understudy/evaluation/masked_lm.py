@@ -1,146 +1,98 @@
-"""How well an encoder predicts masked tokens and masked nouns of held-out text, before any fine-tuning (A 2.7)."""
+"""The masked-lm stage: how well encoders foresee masked tokens and masked nouns, before any fine-tuning (A 2.7, table 3)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from understudy.artifact import Artifact, Draft
+from understudy.config import EncoderRef, NounsRef, ShardsRef, StageConfig
 from understudy.corpus.nouns import read_nouns
 from understudy.corpus.tokenset import TokenSet
 from understudy.errors import DataError
-from understudy.model.encoder import MaskedLM
-from understudy.model.folder import load_encoder
+from understudy.model.foreign import load_teacher
 from understudy.tokenizer import Tokenizer
-from understudy.training.batches import MaskedSequences, Pieces
+from understudy.training.batches import Pieces
 from understudy.training.filling import Filling
-from understudy.training.masking import Masking
+from understudy.training.masked import held_out, validation, vocabulary
+from understudy.training.measured import figures
 from understudy.training.objectives import MaskedLanguageModelling
-from understudy.training.tally import evaluate
+from understudy.training.precision import Precision, autocast, default_device, resolve
+from understudy.training.ranks import ranks
+from understudy.training.tally import Autocast, Metrics, evaluate
 
-__all__ = ["FillAccuracy", "Perplexity", "fill_accuracy", "perplexity"]
+__all__ = ["MaskedLmConfig", "run"]
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Perplexity:
-    """Perplexity of masked tokens: `overall`, of each language, and their unweighted mean `macro` (as in A table 3).
+class MaskedLmConfig(StageConfig):
+    """Settings of a masked-lm stage.
 
-    It depends on the tokenizer: only encoders with the same one can be compared.
+    encoders: what is measured, by the names that the report gives them; adopted encoders too.
+    data: shards on whose held-out part perplexity is measured, that of encoders with their tokenizer: between tokenizers it cannot be
+        compared.
+    nouns: what a `nouns` stage made, for encoders of any tokenizer to fill.
+    batch_tokens: of one forward pass. precision: see `masked.MaskedConfig`.
     """
 
-    overall: float
-    languages: dict[str, float]
+    kind: Literal["masked-lm"] = "masked-lm"
+    encoders: dict[str, EncoderRef] = Field(min_length=1)
+    data: ShardsRef | None = None
+    nouns: NounsRef | None = None
+    batch_tokens: int = Field(default=4096, ge=8)
+    precision: Precision = "auto"
 
-    @property
-    def macro(self) -> float:
-        return sum(self.languages.values()) / len(self.languages)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "perplexity": round(self.overall, 3),
-            "macro": round(self.macro, 3),
-            "languages": {language: round(value, 3) for language, value in self.languages.items()},
-        }
+    @model_validator(mode="after")
+    def _something_to_measure(self) -> Self:
+        if self.data is None and self.nouns is None:
+            raise ValueError("'data', 'nouns' or both are wanted: there is nothing to measure by")
+        return self
 
 
-def perplexity(
-    model: MaskedLM,
-    tokens: TokenSet,
-    *,
-    seed: int = 0,
-    rate: float = 0.15,
-    batch_tokens: int = 4096,
-    max_tokens: int | None = None,
-    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Perplexity:
-    """exp of the mean cross-entropy at masked positions, at masks that depend on nothing but `seed`.
+def run(config: MaskedLmConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
+    """Write `report.json`: under `encoders`, for each, what its training says of itself too, over all of the held-out text: `perplexity`,
+    its mean over languages `perplexity_macro` and `perplexity_by_language`, and in percent `fill` and `fill_by_language`.
 
-    Args:
-        model: the encoder with its masked-LM head, on any device.
-        tokens: held-out sequences, the "valid" part of a shards artifact.
-        seed: of the masks and, with `max_tokens`, of the sequences taken. Batching changes neither.
-        rate: share of tokens to predict.
-        batch_tokens: tokens of one forward pass.
-        max_tokens: stop after about so many; all by default.
-        autocast: context of the forward pass, e.g. bf16.
-
-    Raises DataError where there is nothing to predict, or where the sequences are of another vocabulary than the model's.
+    Masks are those of every training's evaluations, whatever the seed. Raises DataError where the shards hold nothing out.
     """
-    vocabulary = model.encoder.config.vocab_size
-    if tokens.vocab_size != vocabulary:
-        raise DataError(
-            "these tokens are of another vocabulary", got=f"{tokens.vocab_size} pieces", wanted=f"the model's {vocabulary}"
-        )
-    pieces = Pieces(tokens, max_length=model.encoder.config.max_length)
-    if len(pieces) == 0:
-        raise DataError("there is no held-out text", got="no sequences", wanted="at least one in the valid part")
-    source = MaskedSequences(pieces, Masking(rate, vocabulary, tokens.specials), seed=seed)
-    device = next(model.parameters()).device
-
-    cut = _cut(source.lengths, batch_tokens=batch_tokens, max_tokens=max_tokens, seed=seed)
-    held_out = [source.batch(indices, epoch=0).to(device) for indices in cut]
-    with torch.inference_mode():
-        losses = evaluate(MaskedLanguageModelling(model), held_out, autocast=autocast, languages=tokens.languages)
-    languages = {name.removeprefix("mlm."): math.exp(loss) for name, loss in losses.items() if name.startswith("mlm.")}
-    if not languages:
-        raise DataError("no token was masked", got=f"{len(pieces)} sequences at rate {rate}", wanted="more text or a higher rate")
-    return Perplexity(math.exp(losses["mlm"]), languages)
+    found: dict[str, dict[str, Any]] = {}
+    for name, ref in config.encoders.items():
+        found[name] = figures(_measured(config, inputs[ref], inputs))
+        log.info("%s: %s", name, ", ".join(f"{k} {v}" for k, v in found[name].items() if not isinstance(v, dict)))
+    if ranks().leads:
+        content = {"kind": config.kind, "encoders": found}
+        (draft.path / "report.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        draft.metrics["encoders"] = found
 
 
-@dataclass(frozen=True)
-class FillAccuracy:
-    """Percent of masked nouns guessed wholly right, of each language; `macro` is their unweighted mean (as in A table 3).
-
-    Encoders of different tokenizers can be compared by it.
-    """
-
-    languages: dict[str, float]
-
-    @property
-    def macro(self) -> float:
-        return sum(self.languages.values()) / len(self.languages)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"fill": round(self.macro, 2), "languages": {lang: round(value, 2) for lang, value in self.languages.items()}}
-
-
-def fill_accuracy(
-    encoder: Path,
-    nouns: Path,
-    *,
-    batch_tokens: int = 4096,
-    device: torch.device | str = "cpu",
-    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> FillAccuracy:
-    """Each noun with all its pieces masked, every piece guessed at once; the same figure as `fill` in a run's log.
-
-    Args:
-        encoder: its folder, an artifact or one of the `checkpoints` in it.
-        nouns: what a nouns stage made.
-        batch_tokens: tokens of one forward pass.
-        autocast: context of the forward pass, e.g. bf16.
-
-    Raises ArtifactError where one of the folders cannot be read.
-    """
-    model, tokenizer = load_encoder(encoder).to(device), Tokenizer.load(encoder)
-    length = model.config.max_length
-    filling = Filling.of(read_nouns(nouns), tokenizer, max_length=length, budget=batch_tokens, device=torch.device(device))
-    found = filling.accuracy(MaskedLanguageModelling(model), autocast=autocast)
-    return FillAccuracy({lang: found[f"fill.{lang}"] for lang in filling.languages})
+@torch.no_grad()
+def _measured(config: MaskedLmConfig, encoder: Artifact, inputs: Mapping[str, Artifact]) -> Metrics:
+    device = default_device()
+    model = load_teacher(encoder.path).eval().to(device)
+    objective, cast = MaskedLanguageModelling(model), autocast(resolve(config.precision, device), device)
+    found: Metrics = {}
+    if config.data is not None and vocabulary(encoder) == vocabulary(inputs[config.data]):
+        found |= _losses(objective, inputs[config.data], config.batch_tokens, cast, device)
+    elif config.data is not None:
+        log.warning("%s has another tokenizer than %s: no perplexity", encoder.path, inputs[config.data].path)
+    if config.nouns is not None:
+        nouns, tokenizer = read_nouns(inputs[config.nouns].path), Tokenizer.load(encoder.path)
+        length = model.config.max_length
+        filling = Filling.of(nouns, tokenizer, max_length=length, budget=config.batch_tokens, device=device)
+        found |= filling.accuracy(objective, autocast=cast)
+    return found
 
 
-def _cut(lengths: NDArray[np.int64], *, batch_tokens: int, max_tokens: int | None, seed: int) -> list[NDArray[np.int64]]:
-    """Indices of each batch: all sequences, or random ones of `max_tokens` together, those of like length side by side."""
-    order = np.random.default_rng(seed).permutation(len(lengths))
-    if max_tokens is not None:
-        order = order[: int(np.searchsorted(np.cumsum(lengths[order]), max_tokens)) + 1]
-    order = order[np.argsort(lengths[order], kind="stable")]
-    batch = (np.cumsum(lengths[order]) - 1) // batch_tokens
-    return np.split(order, np.flatnonzero(np.diff(batch)) + 1)
+def _losses(objective: MaskedLanguageModelling, shards: Artifact, budget: int, cast: Autocast, device: torch.device) -> Metrics:
+    tokens = TokenSet.open(shards.path, "valid")
+    source = held_out(Pieces(tokens, max_length=objective.model.config.max_length), tokens)
+    batches = validation(source, tokens=None, budget=budget, device=device)
+    if not batches:
+        raise DataError("these shards hold no text out", where=shards.path, got="no validation sequences", wanted="one at least")
+    return evaluate(objective, batches, autocast=cast, languages=tokens.languages)

@@ -7,7 +7,6 @@ labelled data.
 from __future__ import annotations
 
 import json
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy import artifact
+from understudy import artifact, atomic
 from understudy.artifact import Artifact
-from understudy.corpus.utterances import read_partitions
+from understudy.corpus.utterances import partition_of, read_partitions
 from understudy.errors import DataError
 from understudy.evaluation.metrics import FIGURES, Scores, confidence_figures, counts, mean, resample, squeeze
 from understudy.interpretation import Interpretation, Parser, parse
@@ -38,7 +37,6 @@ __all__ = [
     "unseen",
 ]
 
-log = logging.getLogger(__name__)
 BATCH = 64
 DRAWS = 1000
 
@@ -190,15 +188,15 @@ def evaluate_folder(
         partition: which part to parse.
         hypotheses: where to write one JSON object per utterance, in the order of the data, for an external scorer.
 
-    Raises ArtifactError for a directory that is no model, DataError for data that cannot be read or has no such partition.
+    Raises ArtifactError for a directory that is no model or hypotheses that cannot be written there, DataError for data that cannot
+    be read or has no such partition.
     """
+    if hypotheses is not None:
+        atomic.writable(hypotheses)
     parser = load_parser(artifact.open(model_dir, kind=["nlu", "runtime"]))
     parts = read_partitions(data, format)
-    if partition not in parts:
-        raise DataError(
-            "there is no such partition in the data", where=data, got=partition, wanted=f"one of {', '.join(sorted(parts))}"
-        )
-    report = evaluate(parser, parts[partition], seen=train_texts(parts.get("train", [])) if partition != "train" else None)
+    gold = partition_of(parts, partition, where=data)
+    report = evaluate(parser, gold, seen=train_texts(parts.get("train", [])) if partition != "train" else None)
     if hypotheses is not None:
         write_hypotheses(hypotheses, report)
     return report
@@ -214,6 +212,5 @@ def train_texts(train: Sequence[Interpretation]) -> dict[str, set[str]] | None:
 
 def write_hypotheses(path: Path, report: NluReport) -> None:
     """One JSON line per utterance in the order of the data: locale, text, intent, domain, slots, confidences."""
-    with path.open("w", encoding="utf-8") as file:
-        for gold, predicted in zip(report.gold, report.predicted, strict=True):
-            file.write(json.dumps({"locale": gold.locale, **predicted.to_dict()}, ensure_ascii=False) + "\n")
+    rows = ({"locale": gold.locale, **predicted.to_dict()} for gold, predicted in zip(report.gold, report.predicted, strict=True))
+    atomic.write_texts(path.parent, {path.name: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)})

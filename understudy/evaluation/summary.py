@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["annotated", "marked", "nlu_table", "pieces", "search_table", "summary", "xnli_table"]
+__all__ = ["annotated", "marked", "masked_lm_table", "nlu_table", "pieces", "search_table", "summary", "xnli_table"]
 
 COLUMNS = (("intent_accuracy", "intent"), ("slot_f1", "slot F1"), ("exact_match", "exact"), ("semer", "SemER"))
 STYLES = ("black on cyan", "black on yellow", "black on green", "black on magenta", "white on blue", "white on red")
@@ -29,10 +29,12 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     """What `report.json` says, as something rich can print.
 
     Args:
-        report: the contents of `report.json` as `evaluate.run` or `xnli.run` writes it.
+        report: the contents of `report.json` as `evaluate.run`, `xnli.run` or `masked_lm.run` writes it.
     """
     if report.get("kind") == "xnli":
         return xnli_table(report)
+    if report.get("kind") == "masked-lm":
+        return masked_lm_table(report)
     parts: list[RenderableType] = [
         _heading(f"Understanding, % of {report['utterances']:,} {report['partition']} utterances"),
         nlu_table(report["models"], best=report.get("best_by_locale", {}) if len(report["models"]) > 1 else {}),
@@ -106,6 +108,27 @@ def xnli_table(report: Mapping[str, Any]) -> RenderableType:
     table.add_row(f"mean without {trained['language']}", *zero_shot, style="bold")
     heading = f"{report['encoder']} on pairs of sentences, fine-tuned on {trained['pairs']:,} in {trained['language']}"
     return Group(Text(), _heading(heading), table)
+
+
+def masked_lm_table(report: Mapping[str, Any]) -> RenderableType:
+    """Perplexity and noun filling of each encoder, over languages and in each.
+
+    Args:
+        report: the contents of `report.json` as `masked_lm.run` writes it.
+    """
+    encoders = report["encoders"]
+    groups: list[RenderableType] = [Text()]
+    for key, mean, heading in (("perplexity", "perplexity_macro", "Perplexity"), ("fill", "fill", "Nouns filled, %")):
+        if not any(key in found for found in encoders.values()):
+            continue
+        table = _columns("language", *encoders)
+        each = [found.get(f"{key}_by_language", {}) for found in encoders.values()]
+        for lang in sorted({lang for by in each for lang in by}):
+            table.add_row(lang, *(_number(by.get(lang)) for by in each))
+        table.add_section()
+        table.add_row("mean", *(_number(found.get(mean)) for found in encoders.values()), style="bold")
+        groups += [_heading(heading), table]
+    return Group(*groups)
 
 
 def _span(interval: Sequence[float] | None) -> str:

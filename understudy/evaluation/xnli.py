@@ -51,17 +51,20 @@ class XnliConfig(StageConfig):
     """Settings of an xnli stage.
 
     encoder: what to fine-tune and test, an adopted one too. checkpoint: the encoder as it was at that one of its checkpoints.
-    train: pairs to learn from: a file, a folder, a pattern or a URL (see `corpus.pairs`). lang: their language.
+    train: pairs to learn from: a file, a folder, a pattern or a URL. lang: their language.
     test: pairs to test on, `{lang}` standing for each of `languages`; without it the file must have a column `language`.
+    languages: those that are tested.
     held_out: share of the premises of `train` set aside with all their pairs; the epoch with the most of them right is the one
         that is tested. 0 tests the last one.
     epochs: passes over the pairs. batch: pairs per update.
-    lr: peak for the encoder, and for the head where `head_lr` is not given.
-    dropout: in place of the encoder's own; also in the head. width: of the head's two layers. pooling: what the head reads.
+    lr: peak for the encoder. head_lr: for the head; the same by default. weight_decay, clip: see `optim.OptimConfig`.
+    schedule: see `schedule.ScheduleConfig`.
+    dropout: in place of the encoder's own; also in the head. width: of the head's two layers. pooling: what the head reads, the
+        mean of all tokens or the first.
     max_length: tokens of both sentences together, the longer one is shortened; the encoder's own by default.
     spoken: turn sentences into spoken form first: true for all, "test" for those of the test alone, to learn what a model of
         written text loses (A 2.2).
-    parallel: see `parallel.ParallelConfig`. log_to: see `masked.MaskedConfig`.
+    parallel: see `parallel.ParallelConfig`. precision, compile, save_every, log_to: see `masked.MaskedConfig`.
     """
 
     kind: Literal["xnli"] = "xnli"
@@ -213,7 +216,7 @@ def _train(
     """The loop over pairs; the weights of the best epoch are left in `objective`."""
     per_epoch = math.ceil(len(learned) / config.batch)
     total = max(1, round(config.epochs * per_epoch))
-    optim = OptimConfig(lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, clip=config.clip)
+    optim = OptimConfig(lr=config.lr, weight_decay=config.weight_decay)
     return train(
         objective,
         _stream(learned, config.batch, seed, machine),

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from understudy.corpus.utterances import read_partitions
-from understudy.errors import DataError
+from understudy.corpus.utterances import partition_of, read_partitions
 from understudy.evaluation.metrics import FIGURES, counts, figures, resample
 from understudy.interpretation import Interpretation
 
@@ -66,8 +65,4 @@ def read_gold(path: Path, *, format: str = "auto", partition: str = "dev") -> li
 
     Raises DataError where they cannot be read or there are none.
     """
-    parts = read_partitions(path, format)
-    if partition not in parts:
-        wanted = f"one of {', '.join(sorted(parts))}"
-        raise DataError("there are no utterances in this partition", where=path, got=partition, wanted=wanted)
-    return parts[partition]
+    return partition_of(read_partitions(path, format), partition, where=path)

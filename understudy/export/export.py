@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import CorpusRef, NluRef, StageConfig
-from understudy.corpus.utterances import read_labels
+from understudy.corpus.utterances import read_partition
 from understudy.errors import ArtifactError, ExportError
 from understudy.export.gates import parity_gate
 from understudy.export.graph import Part, Quantisation, write_graph
@@ -73,9 +73,9 @@ class ExportConfig(StageConfig):
     trim: keep only the words of the vocabulary that some text uses: the name of a corpus or labels stage, or a table with `corpora`,
     `partitions` (["train"]), `languages` (all) and `min_count` (1). Single characters stay, so that all text has a spelling.
     tolerance: largest difference of a logit between torch and the float graph. check: labels whose `partition` the exported
-    model is scored on. max_drop: points of exact match it may lose there in any locale, or in all together, beyond what chance does
-    (a one-sided sign test over the utterances that changed, at 5 %). otherwise: what to export where that is too much, said in a
-    warning and recorded as `refused` in the metrics; by default the export fails.
+    model is scored on. partition: of `check`. max_drop: points of exact match it may lose there in any locale, or in all together,
+    beyond what chance does (a one-sided sign test over the utterances that changed, at 5 %). otherwise: what to export where it loses
+    more than `max_drop`, said in a warning and recorded as `refused` in the metrics; by default the export fails.
     """
 
     kind: Literal["export"] = "export"
@@ -185,13 +185,10 @@ def _chosen(
 def _gold(config: ExportConfig, inputs: Mapping[str, Artifact]) -> list[Interpretation]:
     if config.check is None:
         return []
-    path = inputs[config.check].path / f"{config.partition}.jsonl"
-    if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.jsonl"))) or "none"
-        raise ArtifactError("these labels have no such partition", where=path, got=config.partition, wanted=f"one of {there}")
-    gold = read_labels(path)
+    labels = inputs[config.check].path
+    gold = read_partition(labels, config.partition)
     if not gold:
-        raise ArtifactError("there are no labels to check the exported model by", where=path, got="no utterances")
+        raise ArtifactError("there are no labels to check the exported model by", where=labels, got=f"none in {config.partition}")
     return gold
 
 

@@ -40,8 +40,8 @@ TOGETHER = 4096
 class TrimConfig(Config):
     """Which words an exported vocabulary keeps.
 
-    corpora: what corpus or labels stages made; the pieces that their texts need are kept. partitions: of these, as far as they are
-    there. languages: texts of these languages or locales only. min_count: pieces met less often are not kept.
+    corpora: what corpus or labels stages made; the pieces that their texts need are kept. partitions: which of theirs to read,
+    where one has them. languages: texts of these languages or locales only. min_count: pieces met less often are not kept.
     """
 
     corpora: tuple[CorpusRef, ...] = Field(min_length=1)

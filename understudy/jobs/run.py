@@ -22,8 +22,8 @@ from understudy import artifact, recipe, stages
 from understudy.artifact import Artifact
 from understudy.errors import RecipeError, UnderstudyError
 from understudy.jobs.process import Child, start
+from understudy.limits import available_cpus
 from understudy.recipe import Done, Planned, Recipe
-from understudy.runtime.cpu import available_cpus
 
 __all__ = ["longest_first", "next_up", "run_jobs", "shares"]
 

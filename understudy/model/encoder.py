@@ -38,7 +38,12 @@ POSITION_OFFSET = 2  # RoBERTa's positions begin after the padding row of their 
 
 
 class EncoderConfig(Config):
-    """The shape of an encoder, and its dropout. Its width is a multiple of its heads."""
+    """The shape of an encoder, and its dropout.
+
+    layers: blocks. hidden: width, a multiple of `heads`. ffn: width between a block's two layers. heads: of attention.
+    vocab_size: ids of the tokenizer. max_length: tokens of the longest sequence.
+    dropout, attention_dropout: shares dropped, of hidden values and of attention. layer_norm_eps: added to the variance.
+    """
 
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)

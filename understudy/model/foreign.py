@@ -2,14 +2,13 @@
 
 A `ForeignMaskedLM` answers to what distillation asks of a `MaskedLM`: `config`, `encoder(ids_T, layout, hidden=True)`,
 `head.features(h_MD)`, `decoder_weight_VD`, `decoder_bias_V`. Inside, tokens are padded and transformers does the work. The
-student must have the teacher's vocabulary: train it with `tokenizer_file`. `adopt` makes an artifact of such a model.
+student must have the teacher's vocabulary: that of the artifact which `adopt` makes of such a model.
 
 Shape legend: B sequences, L longest sequence, T packed tokens, M chosen tokens, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -74,16 +73,12 @@ class ForeignHead(nn.Module):
 
 
 class ForeignMaskedLM(nn.Module):
-    """A Hugging Face masked language model taken apart into encoder, head and output projection.
-
-    `tokenizer_file` is its `tokenizer.json`, `tokenizer_hash` the SHA-256 of that file, as `Tokenizer.hash`.
-    """
+    """A Hugging Face masked language model taken apart into encoder, head and output projection; `tokenizer_file` is its
+    `tokenizer.json`."""
 
     def __init__(self, model: Any, *, tokenizer_file: Path, where: object = None) -> None:
         super().__init__()
         size = tokenizers.Tokenizer.from_file(str(tokenizer_file)).get_vocab_size(with_added_tokens=True)
-        self.tokenizer_file = tokenizer_file
-        self.tokenizer_hash = hashlib.sha256(tokenizer_file.read_bytes()).hexdigest()
         self.config = _shape(model, size, where)
         self.encoder = ForeignEncoder(model.base_model, self.config, pad=model.config.pad_token_id or 0)  # masked in any case
         self.projection: nn.Linear = model.get_output_embeddings()

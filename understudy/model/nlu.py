@@ -21,14 +21,14 @@ from torch import Tensor
 
 from understudy import artifact
 from understudy.config import Config
-from understudy.errors import ArtifactError, DataError
+from understudy.errors import ArtifactError
 from understudy.interpretation import Interpretation
 from understudy.model.encoder import Layout
 from understudy.model.folder import WEIGHTS, load_named, read_weights, save_named
 from understudy.model.foreign import read_body, write_body
 from understudy.model.heads import NLU, Pooling
 from understudy.runtime.decode import Labels, decode
-from understudy.runtime.encode import Encoded, encode, token_batches
+from understudy.runtime.encode import Encoded, encode, encode_each, in_batches
 from understudy.tokenizer import Tokenizer
 
 __all__ = ["SETTINGS", "NLUSettings", "Predictor", "load_nlu", "read_settings", "save_nlu"]
@@ -165,21 +165,13 @@ class Predictor:
 
         Raises DataError for an empty text, naming its place, or where texts and languages differ in number.
         """
-        each = [langs] * len(texts) if isinstance(langs, str) or langs is None else list(langs)
-        if len(each) != len(texts):
-            raise DataError("texts and languages differ in number", got=f"{len(texts)} texts, {len(each)} languages")
-        encoded = [self._encode(index, text, lang) for index, (text, lang) in enumerate(zip(texts, each, strict=True))]
-        answers: dict[int, Interpretation] = {}
-        for indices in token_batches([len(e.ids) for e in encoded], budget=batch_tokens):
-            answers.update(zip(indices, self._answer([encoded[i] for i in indices]), strict=True))
-        return [answers[index] for index in range(len(texts))]
+        encoded = encode_each(texts, langs, self.encode)
+        return in_batches(encoded, lambda indices: self._answer([encoded[i] for i in indices]), budget=batch_tokens)
 
-    def _encode(self, index: int, text: str, lang: str | None) -> Encoded:
+    def encode(self, text: str, lang: str | None = None) -> Encoded:
+        """The tokens the model would see for `text`, and its words with their spans."""
         s = self.settings
-        try:
-            return encode(text, self.tokenizer, max_length=s.max_length, lang=lang, spoken=s.spoken, lower=s.lower)
-        except DataError as error:
-            raise DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint) from None
+        return encode(text, self.tokenizer, max_length=s.max_length, lang=lang, spoken=s.spoken, lower=s.lower)
 
     @torch.inference_mode()
     def _answer(self, encoded: Sequence[Encoded]) -> list[Interpretation]:

@@ -5,9 +5,10 @@ Shapes: B sequences, L positions of the longest sequence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,10 @@ from understudy.text.spoken import Formatter
 from understudy.text.words import Word, words
 from understudy.tokenizer import Tokenizer
 
-__all__ = ["Encoded", "encode", "pad", "token_batches"]
+__all__ = ["Encoded", "encode", "encode_each", "in_batches", "pad", "placed", "token_batches"]
 
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,30 @@ def encode(
     return Encoded(text, found, encoding.ids, encoding.first, form)
 
 
+def encode_each(
+    texts: Sequence[str], langs: Sequence[str | None] | str | None, encode: Callable[[str, str | None], Encoded]
+) -> list[Encoded]:
+    """Each text encoded in its language: one for all, or one (or None) per text.
+
+    Raises DataError as `encode` does, naming the text's place, or where texts and languages differ in number.
+    """
+    each = [langs] * len(texts) if isinstance(langs, str) or langs is None else list(langs)
+    if len(each) != len(texts):
+        raise DataError("texts and languages differ in number", got=f"{len(texts)} texts, {len(each)} languages")
+    found = []
+    for index, (text, lang) in enumerate(zip(texts, each, strict=True)):
+        try:
+            found.append(encode(text, lang))
+        except DataError as error:
+            raise placed(error, index) from None
+    return found
+
+
+def placed(error: DataError, index: int) -> DataError:
+    """What is wrong with the text of that place in a list."""
+    return DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint)
+
+
 def _spoken(text: str, lang: str) -> tuple[list[Word], str]:
     """The words of the spoken form, with their spans in `text`, and the form itself where it is another."""
     formatter = _formatter(lang.replace("_", "-").partition("-")[0].lower())
@@ -97,6 +123,14 @@ def pad(sequences: Sequence[Sequence[int]], *, pad_id: int) -> tuple[Ints, Ints]
     for row, sequence in zip(ids_BL, sequences, strict=True):
         row[: len(sequence)] = sequence
     return ids_BL, mask_BL
+
+
+def in_batches(encoded: Sequence[Encoded], answer: Callable[[Sequence[int]], Sequence[T]], *, budget: int) -> list[T]:
+    """What `answer` says of each, in their order; it is asked for the indices of one batch of `token_batches` at a time."""
+    found: dict[int, T] = {}
+    for indices in token_batches([len(e.ids) for e in encoded], budget=budget):
+        found.update(zip(indices, answer(indices), strict=True))
+    return [found[index] for index in range(len(encoded))]
 
 
 def token_batches(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:

@@ -22,11 +22,11 @@ from pydantic import Field, ValidationError
 
 from understudy import artifact
 from understudy.config import Config
-from understudy.errors import ArtifactError, DataError
+from understudy.errors import ArtifactError
 from understudy.interpretation import Interpretation
-from understudy.runtime.cpu import available_cpus
+from understudy.limits import available_cpus
 from understudy.runtime.decode import Labels, decode
-from understudy.runtime.encode import Encoded, encode, pad, token_batches
+from understudy.runtime.encode import Encoded, encode, encode_each, in_batches, pad
 from understudy.runtime.vnni import VnniSession, available
 from understudy.tokenizer import Tokenizer
 
@@ -159,11 +159,7 @@ class Runtime:
 
         Raises DataError as a single call does, naming the text's place, or where texts and languages differ in number.
         """
-        each = [langs] * len(texts) if isinstance(langs, str) or langs is None else list(langs)
-        if len(each) != len(texts):
-            raise DataError("texts and languages differ in number", got=f"{len(texts)} texts, {len(each)} languages")
-        encoded = [self._encode_nth(index, text, lang) for index, (text, lang) in enumerate(zip(texts, each, strict=True))]
-        return self.answer(encoded)
+        return self.answer(encode_each(texts, langs, self.encode))
 
     def rank(self, text: str, lang: str | None = None, *, k: int | None = 3) -> list[tuple[str, float]]:
         """The `k` likeliest intents of `text` (all where None) with their confidences, the likeliest first.
@@ -184,17 +180,11 @@ class Runtime:
         ks: how many of the likeliest intents each is to bring in its `ranking`; none where not given.
         """
         each = [0] * len(encoded) if ks is None else ks
-        answers: dict[int, Interpretation] = {}
-        for indices in token_batches([len(e.ids) for e in encoded], budget=TOKENS_PER_BATCH):
-            found = self._answer([encoded[i] for i in indices], [each[i] for i in indices])
-            answers.update(zip(indices, found, strict=True))
-        return [answers[index] for index in range(len(encoded))]
 
-    def _encode_nth(self, index: int, text: str, lang: str | None) -> Encoded:
-        try:
-            return self.encode(text, lang)
-        except DataError as error:
-            raise DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint) from None
+        def of(indices: Sequence[int]) -> list[Interpretation]:
+            return self._answer([encoded[i] for i in indices], [each[i] for i in indices])
+
+        return in_batches(encoded, of, budget=TOKENS_PER_BATCH)
 
     def _answer(self, encoded: Sequence[Encoded], ks: Sequence[int]) -> list[Interpretation]:
         ids_BL, mask_BL = pad([e.ids for e in encoded], pad_id=self.tokenizer.pad)

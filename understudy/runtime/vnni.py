@@ -1,8 +1,8 @@
 """An int8 graph on our own kernel (`_vnni.c`): one core with AVX-512 VNNI, a third of the time of ONNX Runtime.
 
 The kernel is compiled where the package is installed, if there is a C compiler; `available` says whether it is here and this processor
-runs it. It reads the same `model.onnx`. Each token is quantised by its own largest value, where ONNX Runtime takes one for all tokens
-of a batch: answers differ a little, so `export` puts both through its gates.
+runs it. It reads the same `model.onnx`. Each token is quantised by its own least and largest value, where ONNX Runtime takes one range for all
+tokens of a batch: answers differ a little, so `export` puts both through its gates.
 
 Shapes: B sequences, L positions, D width, F columns of a matrix, I intents, S slot tags, C domains.
 """

@@ -1,1 +1,1 @@
-"""HTTP around the runtime: `app.create_app` is the ASGI application, `app.serve` runs it."""
+"""HTTP around the runtime: `app.Application` is the ASGI application, `process.serve` runs it."""

@@ -33,7 +33,7 @@ from starlette.types import Receive, Scope, Send
 from understudy.config import Config
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation
-from understudy.runtime.cpu import available_cpus
+from understudy.limits import available_cpus
 from understudy.runtime.session import Runtime
 from understudy.serving.batching import Batcher
 from understudy.serving.conduct import Conductor
@@ -58,7 +58,7 @@ from understudy.serving.protocol import (
 from understudy.serving.trial import Trial
 from understudy.text.spoken import LANGUAGES
 
-__all__ = ["AppConfig", "Application", "Limits", "create_app"]
+__all__ = ["AppConfig", "Application", "Limits"]
 
 log = logging.getLogger(__name__)
 
@@ -235,17 +235,6 @@ class Application:
 
     async def playground(self, request: Request) -> Response:
         return HTMLResponse(self.page, headers={"Content-Security-Policy": PAGE_POLICY})
-
-
-def create_app(
-    models: Mapping[str, Runtime],
-    config: AppConfig | None = None,
-    *,
-    token: str | None = None,
-    trial: Trial | None = None,
-) -> Application:
-    """The ASGI application that serves `models`: see `Application`."""
-    return Application(models, config, token=token, trial=trial)
 
 
 def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation
-from understudy.runtime.encode import Encoded
+from understudy.runtime.encode import Encoded, placed
 from understudy.runtime.session import Runtime
 from understudy.serving.measures import Measures
 from understudy.serving.protocol import Refusal
@@ -267,7 +267,7 @@ def _encode(job: _Job) -> Exception | None:
         for index in range(len(job.encoded), len(job.texts)):
             job.encoded.append(job.model.encode(job.texts[index], job.langs[index]))
     except DataError as error:
-        return DataError(error.what, where=f"text {index}", got=error.got, wanted=error.wanted, hint=error.hint)
+        return placed(error, index)
     except Exception as error:  # a bug of ours is the reply to this request, not the end of the worker
         return error
     return None

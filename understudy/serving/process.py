@@ -23,7 +23,7 @@ from pydantic import Field
 from understudy.config import parse
 from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
-from understudy.serving.app import AppConfig, create_app
+from understudy.serving.app import AppConfig, Application
 from understudy.serving.connection import Connection
 from understudy.serving.trial import Trial
 from understudy.toml import override
@@ -85,7 +85,7 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
     Raises RecipeError where the address cannot be listened on or the token cannot be read.
     """
     config = config or ServeConfig()
-    app = create_app(models, config, token=_token(config.token_file), trial=trial)
+    app = Application(models, config, token=_token(config.token_file), trial=trial)
     listener = _listen(config.host, config.port)
     # What is there now stays. Looking through it for rubbish again and again would halt every request for tens of milliseconds.
     gc.collect()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from understudy import artifact
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
 from understudy.recipe import Recipe
-from understudy.study.parts import FOLDER, Parts, Stages, each_seed, only_corpus, settings, stage_of
+from understudy.seeds import stages_of
+from understudy.study.parts import FOLDER, Parts, Stages, only_corpus, settings, stage_of
 from understudy.study.run import Study
 from understudy.study.verdicts import Pair, Trial, read
 from understudy.training.distill import DistillConfig
@@ -117,7 +117,7 @@ def _percent(text: str, where: str) -> float:
 def _zero_shot(recipe: Recipe, parts: Parts, locale: str) -> Budget:
     # Where the labels are there, a locale that they do not have is told before hours of distillation, not after.
     config = stage_of(recipe, parts.need("finetune")[0], FinetuneConfig)
-    manifest = artifact.peek(recipe.directory(config.data) if config.data in recipe.stage else Path(config.data))
+    manifest = artifact.peek(recipe.locate(config.data))
     known = manifest.metrics.get("locales", {}).get(config.partition, {}) if manifest else {}
     if known and locale not in known:
         raise RecipeError(
@@ -203,7 +203,7 @@ def _finetuned(made: Stages, arm: str, encoders: Mapping[str, str], budget: Budg
         table |= {"noise": NOISE}
         if table.get("steps") is None:  # an epoch passes over the copies too
             table["epochs"] = table.get("epochs", FinetuneConfig.model_fields["epochs"].default) / 2
-    return each_seed(made.add(name, table, seeds=made.seeds), made.seeds)
+    return stages_of(made.add(name, table, seeds=made.seeds), made.seeds)
 
 
 def _told(table: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def _taught(made: Stages, table: Mapping[str, Any], budget: Budget, folder: str)
     (task,) = made.parts.need("task")
     corpus = only_corpus(stage_of(made.recipe, task, ShardsConfig).mix, where=task)["corpus"]
     theirs = _told(made.finetuning(_encoder(made, "assistant")), budget)
-    teachers = each_seed(made.add(f"{folder}/assistant", theirs, seeds=made.seeds), made.seeds)
+    teachers = stages_of(made.add(f"{folder}/assistant", theirs, seeds=made.seeds), made.seeds)
     return [
         made.add(
             f"{folder}/taught-{number}", {**table, "teacher": teacher, "unlabelled": corpus, "seed": made.recipe.seed + number}

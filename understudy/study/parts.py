@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from understudy import artifact, stages
+from understudy import stages
 from understudy.config import Config, CorpusRef, EncoderRef, NluRef, ShardsRef, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.model.presets import Shape
 from understudy.recipe import Recipe
+from understudy.seeds import stem
 from understudy.training.finetune import FinetuneConfig
 
-__all__ = ["FOLDER", "MODES", "Arms", "Mode", "Parts", "Stages", "each_seed", "only_corpus", "read_parts", "settings", "stage_of"]
+__all__ = ["FOLDER", "MODES", "Arms", "Mode", "Parts", "Stages", "only_corpus", "read_parts", "settings", "stage_of"]
 
 FOLDER = "study"
 Mode = Literal["full", "frozen"]
@@ -29,7 +29,8 @@ class Arms(Config):
 
     student, stage2, assistant: in place of the parts of these names.
     continued: of the stage 1 teacher that went on with general text alone. direct: of the student that learned from the stage 2
-        teacher itself, generic: on general text, unmatched: without its teacher's hidden layers.
+        teacher itself. generic: of the student that learned on general text. unmatched: of the student that learned without its
+        teacher's hidden layers.
     """
 
     student: EncoderRef | None = None
@@ -96,15 +97,9 @@ def read_parts(recipe: Recipe) -> Parts:
     parts = parse(Parts, recipe.study, where=FOLDER)
     paths = set(refs(parts.arms))
     for ref in refs(parts):
-        if ref in recipe.stage:
-            made = stages.MAKES[_kind(recipe.stage[ref])]
-        elif ref in paths and (manifest := artifact.peek(Path(ref))) is not None:
-            made = manifest.kind
-        else:
-            what = f"'{ref}' is neither a stage nor an artifact" if ref in paths else f"there is no stage '{ref}'"
-            raise RecipeError(what, where=FOLDER, hint=nearest(ref, recipe.stage))
-        if made not in ref.kinds:
-            raise RecipeError(f"'{ref}' is of the wrong kind", where=FOLDER, got=made, wanted=" or ".join(ref.kinds))
+        if ref not in recipe.stage and ref not in paths:
+            raise RecipeError(f"there is no stage '{ref}'", where=FOLDER, hint=nearest(ref, recipe.stage))
+        recipe.check(ref, where=FOLDER)
     return parts
 
 
@@ -113,18 +108,13 @@ def stage_of(recipe: Recipe, name: str, kind: type[C]) -> C:
     config = recipe.stage[name]
     if not isinstance(config, kind):
         wanted = kind.model_fields["kind"].default
-        raise RecipeError("this part is made by another kind of stage", where=f"stage.{name}", got=_kind(config), wanted=wanted)
+        raise RecipeError("this part is made by another kind of stage", where=f"stage.{name}", got=config.kind, wanted=wanted)
     return config
 
 
 def settings(config: StageConfig) -> dict[str, Any]:
     """What a stage says, as a table to make another one of: none of the defaults."""
     return config.model_dump(mode="json", exclude_unset=True)
-
-
-def each_seed(name: str, seeds: int) -> list[str]:
-    """The stages that `seeds = n` makes of stage `name`: NAME, NAME@1, NAME@2 (see the key `seeds`)."""
-    return [name, *(f"{name}@{number}" for number in range(1, seeds))]
 
 
 class Stages:
@@ -145,7 +135,7 @@ class Stages:
         return name
 
     def _seeds(self, name: str) -> int:
-        return sum(other.partition("@")[0] == name for other in self.recipe.stage)
+        return sum(stem(other) == name for other in self.recipe.stage)
 
     def finetuning(self, encoder: str, *, mode: Mode = "full", **more: Any) -> dict[str, Any]:
         """A stage that fine-tunes `encoder` as the part `finetune` is, in one of two modes."""
@@ -194,10 +184,6 @@ class Stages:
         each = {title: [model] for title, model in models.items()}
         table = {"kind": "domains", "models": each, "labels": self.labels(), "partition": self.parts.partition}
         return self.add(name, {**table, **more})
-
-
-def _kind(config: StageConfig) -> Any:
-    return config.model_dump()["kind"]
 
 
 def _all(config: StageConfig) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _arm(made: Stages, arm: str, student: str, teacher: str, shards: str) -> str
     config = stage_of(made.recipe, student, DistillConfig)
     if config.model is None:
         raise RecipeError("students of a study begin anew", where=f"stage.{student}.init", got=config.init, wanted="'model'")
-    table = {key: value for key, value in settings(config).items() if key not in ("layer_map", "steps")}
+    table = {key: value for key, value in settings(config).items() if key != "layer_map"}
     name = f"{FOLDER}/{NAME}/{_plain(arm)}"
     encoder = made.add(name, table | {"data": shards, "teachers": [{"use": teacher, "steps": steps(made, student)}]})
     return made.finetuned(encoder, name=f"{name}-nlu")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from understudy.errors import RecipeError
+from understudy.limits import available_memory
 
-__all__ = ["available_memory", "require_for_sample", "require_for_training", "sample_bytes", "training_bytes"]
+__all__ = ["require_for_sample", "require_for_training", "sample_bytes", "training_bytes"]
 
-CGROUP = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
 MIB = 1 << 20
 
 # Measured and rounded up; docs/tokenizer.md has the figures.
@@ -60,46 +57,3 @@ def _require(needed: int, what: str) -> None:
 
 def _mib(size: int) -> str:
     return f"{-(-size // MIB):,} MiB"
-
-
-def available_memory(*, cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int | None:
-    """Bytes this process may still take: the least of what the machine has free and what its cgroup (v2 or v1) leaves.
-
-    Pages that only cache files count as free in both. None where the system tells neither.
-    """
-    known = [size for size in (_machine(meminfo), _cgroup(cgroup)) if size is not None]
-    return min(known) if known else None
-
-
-def _machine(meminfo: Path) -> int | None:
-    try:
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:  # not Linux: half of what the machine has
-        names = getattr(os, "sysconf_names", {})
-        if "SC_PHYS_PAGES" in names:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return None
-
-
-def _cgroup(root: Path) -> int | None:
-    for limit, usage, cache in (
-        (root / "memory.max", root / "memory.current", "inactive_file"),
-        (root / "memory" / "memory.limit_in_bytes", root / "memory" / "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        try:
-            allowed, used = limit.read_text().strip(), int(usage.read_text())
-        except (OSError, ValueError):
-            continue
-        return max(0, int(allowed) - used + _counter(limit.parent / "memory.stat", cache)) if allowed.isdigit() else None
-    return None
-
-
-def _counter(stat: Path, name: str) -> int:
-    """A counter of a cgroup's `memory.stat`, 0 where it is not told."""
-    try:
-        counters = dict(line.split() for line in stat.read_text().splitlines())
-    except (OSError, ValueError):
-        return 0
-    return int(counters.get(name, 0))

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from understudy.corpus.order import Permutation
+from understudy.corpus.order import Permutation, epoch_key
 from understudy.corpus.tokenset import TokenSet
 from understudy.model.encoder import Layout
 from understudy.training.masking import Ints, Masking
@@ -252,8 +252,7 @@ def batches(
     costs = source.lengths if costs is None else costs
     number, epoch = 0, 0
     while True:
-        key = f"order/{seed}/{epoch}"
-        for indices in one_epoch(costs, budget=budget, key=key, order_by=source.lengths if bucketed else None):
+        for indices in one_epoch(costs, budget=budget, key=epoch_key(seed, epoch), order_by=source.lengths if bucketed else None):
             if number >= start:
                 runs = _parts(indices, source.lengths, parts * world)
                 share = -(-len(runs) // world)

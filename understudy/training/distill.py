@@ -12,8 +12,8 @@ from understudy.artifact import Artifact, Draft
 from understudy.config import Config, ShardsRef, TeacherRef
 from understudy.errors import ArtifactError, RecipeError
 from understudy.model.encoder import MaskedLM
-from understudy.model.folder import is_foreign
-from understudy.model.foreign import Teacher, load_foreign
+from understudy.model.folder import is_foreign, read_config
+from understudy.model.foreign import Teacher, load_foreign, read_shape
 from understudy.training.loop import Convergence, train
 from understudy.training.machine import Machine
 from understudy.training.masked import (
@@ -42,11 +42,12 @@ __all__ = ["DistillConfig", "TeacherConfig", "run"]
 class TeacherConfig(Config):
     """One teacher's turn.
 
-    use: the teacher, or a `listen` stage that has written down what it says. data: shards to learn from it; the stage's own by
-        default. checkpoint: the teacher as it was at that one of its checkpoints.
-    steps: updates, with `until = "converged"` at most so many: the turn then ends when `patience` evaluations in a row have
-        not lowered the best validation loss by the share `tolerance`.
-    optimizer, schedule: in place of the stage's own. Each turn begins with fresh moments and a schedule of its own.
+    use: the teacher, or a `listen` stage that has written down what it says. checkpoint: the teacher as it was at that one of its
+        checkpoints.
+    steps: updates, with `until = "converged"` at most so many. until: "converged" ends the turn when `patience` evaluations in a
+        row have not lowered the best validation loss by the share `tolerance`. patience, tolerance: see `until`.
+    data, batch_tokens, max_length, optimizer, schedule: in place of the stage's own. Each turn begins with fresh moments and a
+        schedule of its own.
     """
 
     use: TeacherRef
@@ -56,6 +57,8 @@ class TeacherConfig(Config):
     patience: int = Field(default=3, ge=1)
     tolerance: float = Field(default=0.005, ge=0, lt=1)
     data: ShardsRef | None = None
+    batch_tokens: int | None = Field(default=None, ge=8)
+    max_length: int | None = Field(default=None, ge=8)
     optimizer: OptimConfig | None = None
     schedule: ScheduleConfig | None = None
 
@@ -64,7 +67,6 @@ class DistillConfig(MaskedConfig):
     """Settings of a distill stage, beside those of `MaskedConfig`.
 
     teachers: in the order of their turns. Of several, `keep_examples` counts the examples of the last one's turn.
-    steps: updates of a teacher that does not say its own; unused where all do.
     mlm, soft, hidden: weights of the three losses; hidden 0 leaves hidden layers alone.
     temperature: of both softmaxes of the soft loss. layer_map: the teacher's layer (from 0) for each of the student's,
         evenly spread by default: (3, 7, 11, 15) for 4 of 16.
@@ -73,13 +75,17 @@ class DistillConfig(MaskedConfig):
     """
 
     kind: Literal["distill"] = "distill"
-    steps: int = Field(default=1, gt=0)
     teachers: tuple[TeacherConfig, ...] = Field(min_length=1)
     mlm: float = Field(default=1.0, ge=0)
     soft: float = Field(default=1.0, ge=0)
     hidden: float = Field(default=0.0, ge=0)
     temperature: float = Field(default=1.0, gt=0)
     layer_map: tuple[int, ...] | None = None
+
+    def turn(self, teacher: TeacherConfig) -> DistillConfig:
+        """The settings of a teacher's turn: the stage's, with the teacher's own in their place."""
+        own = ("data", "batch_tokens", "max_length", "optimizer", "schedule")
+        return self.model_copy(update={key: value for key in own if (value := getattr(teacher, key)) is not None})
 
 
 def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
@@ -89,23 +95,17 @@ def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, 
     settings of a listen stage do not fit, TrainingError where a loss is not finite or there is no data.
     """
     student, _ = start_model(config, inputs, seed=seed)
+    fitting = [_fitting(config.turn(teacher), teacher, student, inputs) for teacher in config.teachers]
     logs = {}
     turns = []
-    for number, turn in enumerate(config.teachers):
-        same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[turn.data or config.data])
-        used = at_checkpoint(inputs[turn.use], turn.checkpoint)
-        teacher: Teacher | None = None
-        fills: list[Fill] = []
-        if used.kind == "teachings":
-            check_heard(config, student, used, inputs[turn.data or config.data])
-        else:
-            teacher, fills = _open_teacher(used, parted=in_parts(config.parallel))
-            check_layers(config, student, teacher)
+    for number, (turn, used) in enumerate(zip(config.teachers, fitting, strict=True)):
+        heard = used.kind == "teachings"
+        teacher, fills = (None, []) if heard else _open_teacher(used, parted=in_parts(config.parallel))
         scratch = draft.scratch / f"turn-{number}"
         examples = config.keep_examples if number == len(config.teachers) - 1 else ()
         milestones = Milestones(student, inputs[config.tokenizer].path, scratch, examples)
         outcome, machine = _turn(
-            config, turn, inputs, draft, student, teacher, fills=fills, milestones=milestones, number=number, seed=seed
+            config.turn(turn), turn, inputs, draft, student, teacher, fills=fills, milestones=milestones, number=number, seed=seed
         )
         turns.append({"teacher": str(turn.use), **summary(outcome, student, machine)})
         if ranks().world > 1:  # a sharded student cannot be sharded again, so the next turn begins with a whole one
@@ -130,11 +130,10 @@ def _turn(
     number: int,
     seed: int,
 ) -> tuple[Outcome, Machine]:
-    """One teacher's turn; one that was finished before is only loaded."""
+    """One teacher's turn, with the settings of it; one that was finished before is only loaded."""
     # Each turn draws its own order, masks and projections.
     turn_seed = seed + 7919 * number
     torch.manual_seed(turn_seed)
-    optim, schedule = turn.optimizer or config.optimizer, turn.schedule or config.schedule
     objective = Distillation(
         student,
         teacher,
@@ -145,7 +144,7 @@ def _turn(
         layer_map=config.layer_map,
     )
     machine = Machine.prepare(objective, config.precision, config.compile, config.parallel, fills=fills, float8=config.float8)
-    shards, tokenizer = inputs[turn.data or config.data], inputs[config.tokenizer]
+    shards, tokenizer = inputs[config.data], inputs[config.tokenizer]
     if teacher is None:
         heard = Heard.read(inputs[turn.use].path)
         length = heard.max_length
@@ -157,13 +156,13 @@ def _turn(
     outcome = train(
         objective,
         corpus.stream(config, turn_seed),
-        build(objective, optim),
-        schedule.of(peak=optim.lr, steps=turn.steps, width=student.config.hidden),
+        build(objective, config.optimizer),
+        config.schedule.of(peak=config.optimizer.lr, steps=turn.steps, width=student.config.hidden),
         machine,
         steps_total=turn.steps,
         label=f"distill from {turn.use}",
         scratch=draft.scratch / f"turn-{number}",
-        clip=optim.clip,
+        clip=config.optimizer.clip,
         seed=turn_seed,
         languages=corpus.languages,
         validate=validator(objective, corpus, config, machine, inputs, max_length=length),
@@ -178,22 +177,32 @@ def _turn(
     return outcome, machine
 
 
+def _fitting(config: DistillConfig, turn: TeacherConfig, student: MaskedLM, inputs: Mapping[str, Artifact]) -> Artifact:
+    """The teacher of a turn. Raises ArtifactError or RecipeError where something does not fit, so that this is told before the
+    first turn and not after days of it."""
+    same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[config.data])
+    used = at_checkpoint(inputs[turn.use], turn.checkpoint)
+    if used.kind == "teachings":
+        check_heard(config, student, used, inputs[config.data])
+    elif config.hidden and config.layer_map is not None:
+        teacher = read_shape(used.path) if is_foreign(used.path) else read_config(used.path)
+        check_layers(config.layer_map, student=student.config.layers, teacher=teacher.layers)
+    return used
+
+
 def _open_teacher(encoder: Artifact, *, parted: bool) -> tuple[Teacher, list[Fill]]:
     """As `open_model`; an adopted encoder is always whole."""
     return (load_foreign(encoder.path), []) if is_foreign(encoder.path) else open_model(encoder, parted=parted)
 
 
-def check_layers(config: DistillConfig, student: MaskedLM, teacher: Teacher) -> None:
+def check_layers(layer_map: Sequence[int], *, student: int, teacher: int) -> None:
     """Raises RecipeError where the layer map names a layer that is not there, or maps too few or too many."""
-    if config.layer_map is None or not config.hidden:
-        return
-    wanted, top = student.config.layers, teacher.config.layers - 1
-    if len(config.layer_map) != wanted or not all(0 <= layer <= top for layer in config.layer_map):
+    if len(layer_map) != student or not all(0 <= layer < teacher for layer in layer_map):
         raise RecipeError(
             "the layer map does not fit",
             where="layer_map",
-            got=list(config.layer_map),
-            wanted=f"{wanted} layers, one for each of the student's, each from 0 to {top}",
+            got=list(layer_map),
+            wanted=f"{student} layers, one for each of the student's, each from 0 to {teacher - 1}",
         )
 
 

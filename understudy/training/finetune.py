@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from understudy.artifact import Artifact, Draft
-from understudy.corpus.utterances import read_labels
+from understudy.corpus.utterances import read_partition
 from understudy.errors import RecipeError, TrainingError
 from understudy.interpretation import Interpretation
 from understudy.model.encoder import MaskedLM
@@ -111,7 +111,9 @@ def run(config: FinetuneConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
 
 def _parted(config: FinetuneConfig, path: Path, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
     """What is learned from, and what is held out."""
-    gold = budgeted(in_locales(read_labels(path), config.locales, where=path), config.labels, seed=seed)
+    gold = budgeted(
+        in_locales(read_partition(path.parent, config.partition), config.locales, where=path), config.labels, seed=seed
+    )
     if not gold:
         raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
     learned, aside = hold_out(gold, config.held_out, seed=seed)

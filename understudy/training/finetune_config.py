@@ -22,8 +22,8 @@ __all__ = ["FinetuneConfig", "optimizer", "scales"]
 class FinetuneConfig(StageConfig):
     """Settings of a finetune stage.
 
-    seeds: so many artifacts, each with a seed of its own, beginning with the stage's: see `seeds.expand`. Not dumped: a seed
-        more leaves those there are up to date.
+    seeds: so many artifacts, each with a seed of its own, beginning with the stage's: see `seeds.expand`. With a seed more, those
+        that are there stay up to date.
     encoder, or model with tokenizer: what to fine-tune (an adopted one too), or the shape of an encoder to train from scratch.
         checkpoint: the encoder as it was at that one of its checkpoints.
     data: labelled utterances. partition: the one to learn from.
@@ -35,23 +35,26 @@ class FinetuneConfig(StageConfig):
         them wholly right, "last" the last one.
     noise: noised copies of the utterances that are learned from, see `noise.NoiseConfig`; an epoch passes over them too.
     teacher: a model fine-tuned on the same labels, whose intents and slots are learned as well as the labels. soft: weight of
-        its share. temperature: of both sides' softmaxes; the loss is multiplied by its square.
-    unlabelled: utterances that only the teacher says anything of, a corpus or labels whose labels are not looked at;
-        `unlabelled_batch` of them in each update, as many as labelled ones by default. They may be among those held out: their
-        labels are not used here, but a teacher that learned from them knows them, and `select` then judges too kindly.
+        what is learned from it. temperature: of both sides' softmaxes; the loss is multiplied by its square.
+    unlabelled: utterances that only the teacher says anything of, a corpus or labels whose labels are not looked at. They may be
+        among those held out: their labels are not used here, but a teacher that learned from them knows them, and `select` then
+        judges too kindly.
+    unlabelled_batch: of them in each update; as many as labelled ones by default.
     mode: "full" trains everything, "frozen" only the heads.
-    lr: peak for the encoder, and for the heads where `head_lr` is not given. layer_decay: each block below the top learns
-        this much slower than the one above it. optimizer, muon_lr: see `optim.OptimConfig`.
-    epochs: passes over the utterances; `steps` counts updates instead. batch: utterances per update.
+    lr: peak for the encoder. head_lr: for the heads; the same by default. layer_decay: each block below the top learns
+        this much slower than the one above it. optimizer, muon_lr, weight_decay, clip: see `optim.OptimConfig`.
+    schedule: see `schedule.ScheduleConfig`.
+    epochs: passes over the utterances. steps: updates, in place of epochs. batch: utterances per update.
     dropout: in place of the encoder's own; also in the heads. smoothing: of labels.
-    slots: weight of the slots' loss, the mean over words, beside the intent's, which weighs 1 (docs/decisions/0014).
+    slots: weight of the slots' loss, the mean over words, beside the intent's, which weighs 1.
     domain: weight of the loss of a third head, for the utterance's domain, which is there where the labels name two domains or
         more; 0 leaves it out, and the domain is then the one of the intent.
     class_weights: of intents and domains: "balanced" counts all of them alike, however rare, "sqrt" half as much so.
     calibrate: where utterances are held out, confidences are made to fit them: a temperature for each head, folded into it.
     accept: share of the held-out utterances sure enough to be believed; those less sure are called out of domain ever after.
     max_length: tokens of an utterance, the rest is cut off; the encoder's own by default.
-    parallel: see `parallel.ParallelConfig`. float8, log_to: see `masked.MaskedConfig`.
+    width: of the two layers of each head. pooling: what the heads for intent and domain read, the mean of all tokens or the first.
+    parallel: see `parallel.ParallelConfig`. precision, compile, float8, save_every, log_to: see `masked.MaskedConfig`.
     spoken, lower: how typed text is made ready, in training and ever after.
     """
 
@@ -125,8 +128,7 @@ class FinetuneConfig(StageConfig):
 
 def optimizer(config: FinetuneConfig) -> OptimConfig:
     """The optimizer's settings; learning rates are the peaks."""
-    settings = {"name": config.optimizer, "lr": config.lr, "muon_lr": config.muon_lr, "clip": config.clip}
-    return OptimConfig(**settings, betas=(0.9, 0.98), weight_decay=config.weight_decay)  # type: ignore[arg-type]
+    return OptimConfig(name=config.optimizer, lr=config.lr, muon_lr=config.muon_lr, weight_decay=config.weight_decay)
 
 
 def scales(config: FinetuneConfig, layers: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from understudy.corpus.kin import kin
 from understudy.corpus.order import Permutation
 from understudy.corpus.sampling import derive
 from understudy.errors import DataError, nearest
@@ -52,15 +53,16 @@ def budgeted(gold: Sequence[Interpretation], share: float, *, seed: int) -> list
 def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tuple[list[Interpretation], list[Interpretation]]:
     """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down.
 
-    Of utterances with an id that share of the ids is set aside, in all locales: a translation of one is not learned from.
+    Of utterances with an id that share of their kin is set aside, in all locales: neither a translation nor a duplicate of one is
+    learned from.
     """
     named: dict[str, set[int]] = {}
-    for index, one in enumerate(gold):
-        if one.id:
-            named.setdefault(one.id, set()).add(index)
-    ids = sorted(named)
-    drawn = Permutation(len(ids), key=f"held-out/{seed}")[: int(_times(share, ids))]
-    aside = {index for i in drawn for index in named[ids[int(i)]]}
+    for index, name in enumerate(kin(gold)):
+        if name:
+            named.setdefault(name, set()).add(index)
+    names = sorted(named)
+    drawn = Permutation(len(names), key=f"held-out/{seed}")[: int(_times(share, names))]
+    aside = {index for i in drawn for index in named[names[int(i)]]}
     for locale, found in _by_locale(gold):
         indices = [index for index in found if not gold[index].id]
         drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(_times(share, indices))]

@@ -168,7 +168,7 @@ def train(
             advance(1, note=f"loss {outcome.loss:.3f}, {step.tokens / step.seconds:,.0f} tokens/s")
             last, passed = outcome.steps >= steps_total, milestones.passed(outcome) if milestones else []
             if validate is not None and (last or passed or outcome.steps % eval_every == 0):
-                _listen(outcome, validate(), journal, objective, best, maximise)
+                _evaluated(outcome, validate(), journal, objective, best, maximise)
                 last = last or (until is not None and until.reached(outcome.losses(every=eval_every)))
             if milestones is not None:
                 milestones.keep(outcome)
@@ -241,7 +241,7 @@ def _count(outcome: Outcome, step: Step) -> None:
         outcome.recent = [*outcome.recent[-RECENT + 1 :], step.loss]
 
 
-def _listen(
+def _evaluated(
     outcome: Outcome, metrics: Metrics, journal: Journal, objective: nn.Module, best: Checkpoints, maximise: str | None
 ) -> None:
     outcome.validations.append({"step": outcome.steps, **metrics})

@@ -37,11 +37,11 @@ CHUNK_ELEMENTS_CUDA = 1 << 27
 
 @dataclass(frozen=True)
 class Part:
-    """A loss summed over `count` targets. What is trained on is the sum over the parts of `weight * sum / count`; a part
-    of weight 0 is only reported. `each` holds the losses of the single targets, where they are of interest."""
+    """A loss summed over the targets that `Objective.counts` counts. What is trained on is the sum over the parts of
+    `weight * sum / count`; a part of weight 0 is only reported. `each` holds the losses of the single targets, where they are of
+    interest."""
 
     sum: Tensor
-    count: int
     weight: float = 1.0
     each: Tensor | None = None
 
@@ -224,24 +224,23 @@ def _chunk(
 
 def label_cross_entropy(
     logits_NC: Tensor, targets_N: Tensor, *, smoothing: float = 0.0, weights_C: Tensor | None = None
-) -> tuple[Tensor, int]:
-    """Cross-entropy over a small set of labels, summed over N, and N; `smoothing` spreads that share over all labels.
+) -> Tensor:
+    """Cross-entropy over a small set of labels, summed over N; `smoothing` spreads that share over all labels.
 
-    Each target's loss is multiplied by the weight of its label. A target of -1 adds nothing, and is one of the N.
+    Each target's loss is multiplied by the weight of its label. A target of -1 adds nothing.
     """
     options: dict[str, Any] = {"label_smoothing": smoothing, "ignore_index": -1}
     if weights_C is None:
-        return nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="sum", **options), targets_N.numel()
+        return nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="sum", **options)
     each_N = nn.functional.cross_entropy(logits_NC.float(), targets_N, reduction="none", **options)
-    return (each_N * weights_C[targets_N.clamp(min=0)]).sum(), targets_N.numel()
+    return (each_N * weights_C[targets_N.clamp(min=0)]).sum()
 
 
-def soft_label_cross_entropy(logits_NC: Tensor, teacher_NC: Tensor, *, temperature: float = 1.0) -> tuple[Tensor, int]:
-    """Cross-entropy over a small set of labels against a teacher's distribution, summed over N, and N (Hinton et al. 2015).
+def soft_label_cross_entropy(logits_NC: Tensor, teacher_NC: Tensor, *, temperature: float = 1.0) -> Tensor:
+    """Cross-entropy over a small set of labels against a teacher's distribution, summed over N (Hinton et al. 2015).
 
     Both are softmaxes of logits over `temperature`; whoever weighs the loss multiplies by its square. No gradient reaches the
     teacher.
     """
     wanted_NC = torch.softmax(teacher_NC.detach().float() / temperature, -1)
-    loss = nn.functional.cross_entropy(logits_NC.float() / temperature, wanted_NC, reduction="sum")
-    return loss, len(logits_NC)
+    return nn.functional.cross_entropy(logits_NC.float() / temperature, wanted_NC, reduction="sum")

@@ -33,11 +33,12 @@ from understudy.training.sinks import LogTo
 from understudy.training.teachings import Heard, TaughtSequences, Teachings
 
 __all__ = [
-    "Corpus", "MaskedConfig", "MaskingConfig", "finish", "open_model", "rebuilt", "same_vocabulary", "start_model", "vocabulary",
+    "Corpus", "MaskedConfig", "MaskingConfig", "finish", "held_out", "open_model", "rebuilt", "same_vocabulary", "start_model",
+    "validation", "vocabulary",
 ]  # fmt: skip
 
 VALID_RATE = 0.15  # and as many of them, whatever the run trains with
-VALID_SEED = 0  # masks of the validation set are the same in every run, so that losses can be compared between runs
+VALID_SEED = 0
 
 
 class MaskingConfig(StageConfig):
@@ -45,7 +46,9 @@ class MaskingConfig(StageConfig):
 
     data, tokenizer: the shards, and the tokenizer they were made with.
     max_length: longer sequences are cut into pieces of it; the encoder's own by default.
-    mask_rate: share of tokens chosen for prediction; with `whole_words` of words, each with all its pieces.
+    mask_rate: share of tokens chosen for prediction. whole_words: a share of words, each with all its pieces.
+    precision: of products in training; "auto" is bf16 where the processor multiplies it, else fp32.
+    compile: whether blocks are compiled; "auto" does so on a GPU that can, never on a CPU.
     """
 
     data: ShardsRef
@@ -61,9 +64,10 @@ class MaskingConfig(StageConfig):
 class MaskedConfig(MaskingConfig):
     """Settings of stages that learn from token shards with masks, beside those of `MaskingConfig`.
 
-    model or init: a preset's name or a table (see `model.presets.shape`) to begin anew, or an encoder to go on from, as it was at
-        one of its checkpoints where `checkpoint` says which.
-    steps: updates. batch_tokens: tokens of one update, taken in `accumulate` micro-batches.
+    model: a preset's name or a table, to begin anew: see `model.presets.shape`. init: or an encoder to go on from, none that was
+        adopted. checkpoint: of `init`, the encoder as it was at that one of its checkpoints.
+    batch_tokens: tokens of one update. accumulate: micro-batches that it is taken in.
+    optimizer, schedule: see `optim.OptimConfig` and `schedule.ScheduleConfig`.
     dropout: in place of the encoder's own, hidden and attention.
     float8: products inside blocks in float8, on GPUs that can: see `float8.use_float8`. parallel: see `parallel.ParallelConfig`.
     eval_every, save_every: in updates. eval_tokens: how much of the validation set is looked at.
@@ -75,7 +79,6 @@ class MaskedConfig(MaskingConfig):
     model: Shape | None = None
     init: EncoderRef | None = None
     checkpoint: int | None = Field(default=None, gt=0)
-    steps: int = Field(gt=0)
     accumulate: int = Field(default=1, ge=1)
     optimizer: OptimConfig = OptimConfig()
     schedule: ScheduleConfig = ScheduleConfig()
@@ -123,7 +126,7 @@ class Corpus:
         pieces = {name: Pieces(tokens, max_length=max_length) for name, tokens in sets.items()}
         begins_V = Tokenizer.load(tokenizer.path).begins_V if config.whole_words else None
         train = MaskedSequences(pieces["train"], Masking(config.mask_rate, size, specials, begins_V), seed=seed)
-        valid = MaskedSequences(pieces["valid"], Masking(VALID_RATE, size, specials), seed=VALID_SEED)
+        valid = held_out(pieces["valid"], sets["valid"])
         return cls(train, valid, tuple(sets["train"].languages), device)
 
     def taught(self, path: Path, heard: Heard) -> Corpus:
@@ -151,14 +154,25 @@ class Corpus:
         return following
 
     def validation(self, *, tokens: int, budget: int) -> list[MaskedBatch]:
-        """About `tokens` tokens of the validation set, the same ones each time, in batches of `budget`."""
-        if not len(self.valid.lengths):
-            return []
-        order = Permutation(len(self.valid.lengths), key="validation")[:]
-        chosen = order[: int(np.searchsorted(np.cumsum(self.valid.lengths[order]), tokens)) + 1]
-        lengths = self.valid.lengths[chosen]
-        cut = one_epoch(lengths, budget=budget, key="validation", order_by=lengths)
-        return [self.valid.batch(chosen[part], epoch=0).to(self.device) for part in cut]
+        """About `tokens` tokens of the validation set: see `validation`."""
+        return validation(self.valid, tokens=tokens, budget=budget, device=self.device)
+
+
+def held_out(pieces: Pieces, tokens: TokenSet) -> MaskedSequences:
+    """The validation set, with the same masks in every run, so that losses can be compared between runs."""
+    return MaskedSequences(pieces, Masking(VALID_RATE, tokens.vocab_size, tokens.specials), seed=VALID_SEED)
+
+
+def validation(source: Source[MaskedBatch], *, tokens: int | None, budget: int, device: torch.device) -> list[MaskedBatch]:
+    """About `tokens` tokens of a validation set, the same ones each time, or all of it, in batches of `budget` on `device`."""
+    if not len(source.lengths):
+        return []
+    chosen = Permutation(len(source.lengths), key="validation")[:]
+    if tokens is not None:
+        chosen = chosen[: int(np.searchsorted(np.cumsum(source.lengths[chosen]), tokens)) + 1]
+    lengths = source.lengths[chosen]
+    cut = one_epoch(lengths, budget=budget, key="validation", order_by=lengths)
+    return [source.batch(chosen[part], epoch=0).to(device) for part in cut]
 
 
 def vocabulary(artifact: Artifact) -> str | None:

@@ -18,7 +18,7 @@ from understudy.training.objectives import Distillation, MaskedLanguageModelling
 from understudy.training.outcome import Outcome
 from understudy.training.tally import Metrics, evaluate
 
-__all__ = ["summary", "validator"]
+__all__ = ["figures", "summary", "validator"]
 
 log = logging.getLogger(__name__)
 
@@ -74,20 +74,28 @@ def summary(outcome: Outcome, model: MaskedLM, machine: Machine) -> dict[str, An
 
 
 def _evaluated(metrics: Metrics) -> dict[str, Any]:
-    """An evaluation as figures; perplexity is exp of the masked-LM loss, `perplexity_macro` the mean of languages (A table 3)."""
+    """An evaluation as figures: its losses beside `figures`."""
     if not metrics:
         return {}
-    perplexities = {lang: math.exp(min(loss, 50.0)) for lang, loss in _by_language(metrics, "mlm").items()}
-    found: dict[str, Any] = {
-        "valid_loss": round(metrics["loss"], 4),
-        "perplexity": round(math.exp(min(metrics["mlm"], 50.0)), 3),
-        "perplexity_macro": round(sum(perplexities.values()) / max(1, len(perplexities)), 3),
-        "perplexity_by_language": {lang: round(value, 3) for lang, value in perplexities.items()},
-    }
+    apart = {f"valid_{name}": round(metrics[name], 4) for name in ("soft", "hidden") if name in metrics}
+    return {"valid_loss": round(metrics["loss"], 4), **figures(metrics), **apart}
+
+
+def figures(metrics: Metrics) -> dict[str, Any]:
+    """Perplexity, exp of the masked-LM loss, and noun filling in percent, as far as they were measured: over all text or nouns, by
+    language and in the mean of languages (A table 3)."""
+    found: dict[str, Any] = {}
+    if "mlm" in metrics:
+        perplexities = {lang: math.exp(min(loss, 50.0)) for lang, loss in _by_language(metrics, "mlm").items()}
+        found = {
+            "perplexity": round(math.exp(min(metrics["mlm"], 50.0)), 3),
+            "perplexity_macro": round(sum(perplexities.values()) / max(1, len(perplexities)), 3),
+            "perplexity_by_language": {lang: round(value, 3) for lang, value in perplexities.items()},
+        }
     if "fill" in metrics:
         found["fill"] = round(metrics["fill"], 2)
         found["fill_by_language"] = {lang: round(value, 2) for lang, value in _by_language(metrics, "fill").items()}
-    return found | {f"valid_{name}": round(metrics[name], 4) for name in ("soft", "hidden") if name in metrics}
+    return found
 
 
 def _without(table: Mapping[str, Any], key: str) -> dict[str, Any]:

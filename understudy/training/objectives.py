@@ -1,4 +1,4 @@
-"""What is learned: an objective is a module whose forward pass turns a batch into sums of losses and counts of targets.
+"""What is learned: an objective is a module whose forward pass turns a batch into sums of losses.
 
 Masked language modelling, distillation and language understanding (`understanding.py`) differ in nothing else but the batches
 they read.
@@ -58,7 +58,7 @@ class MaskedLanguageModelling(Objective):
 
     asked = ("likeliest",)
 
-    def __init__(self, model: MaskedLM) -> None:
+    def __init__(self, model: Teacher) -> None:
         super().__init__()
         self.model = model
 
@@ -71,7 +71,7 @@ class MaskedLanguageModelling(Objective):
     def forward(self, batch: MaskedBatch) -> dict[str, Part]:
         h_TD = self.model.encoder(batch.ids_T, batch.layout)
         mixed = mixed_cross_entropy(_decoder(self.model, h_TD, batch), None, batch.targets_M, soft_weight=0.0)
-        return {"mlm": Part(mixed.total, len(batch.targets_M), each=mixed.hard_M)}
+        return {"mlm": Part(mixed.total, each=mixed.hard_M)}
 
     def likeliest(self, batch: MaskedBatch) -> Tensor:
         """The likeliest word (M,) at each masked token."""
@@ -144,16 +144,15 @@ class Distillation(Objective):
             soft_weight=self.weights["soft"] * self.temperature**2,
             temperature=self.temperature,
         )
-        count = len(batch.targets_M)
         parts = {
-            "mlm": Part(mixed.hard_M.sum(), count, 0.0, each=mixed.hard_M),
-            "soft": Part(mixed.soft_M.sum(), count, 0.0),
-            "vocabulary": Part(mixed.total, count),  # both of the above, weighted, from one pass over the logits
+            "mlm": Part(mixed.hard_M.sum(), 0.0, each=mixed.hard_M),
+            "soft": Part(mixed.soft_M.sum(), 0.0),
+            "vocabulary": Part(mixed.total),  # both of the above, weighted, from one pass over the logits
         }
         if deep:
             pairs = zip(self.projections, ours_LTD, theirs_LTE, strict=True)
             distances = [_distance(project(_normal(s_TD)), _normal(t_TE)) for project, s_TD, t_TE in pairs]
-            parts["hidden"] = Part(torch.stack(distances).mean(), batch.tokens, self.weights["hidden"])
+            parts["hidden"] = Part(torch.stack(distances).mean(), self.weights["hidden"])
         return parts
 
     def likeliest(self, batch: MaskedBatch) -> Tensor:

@@ -26,6 +26,7 @@ class OptimConfig(Config):
 
     lr: the peak, in a Noam schedule its factor. clip: gradients are scaled down to this global norm; 0 turns it off.
     muon_lr: peak of Muon's share, whose updates all have the same size; the schedule's shape is that of `lr`.
+    betas, eps: of Adam and LAMB, and of Muon's AdamW part. weight_decay: of matrices only.
     """
 
     name: Literal["adam", "lamb", "muon"] = "adam"
@@ -43,19 +44,20 @@ def build(model: nn.Module, config: OptimConfig, *, scales: Mapping[str, float] 
     Args:
         scales: prefix of parameter names -> factor of the learning rate; the longest prefix that fits counts, 1 by default.
     """
-    groups: dict[tuple[float, bool, bool], dict[str, Any]] = {}
+    groups: dict[tuple[float, bool, bool, int], dict[str, Any]] = {}
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
         matrix = weight.ndim >= 2
         orthogonal = config.name == "muon" and weight.ndim == 2 and ".blocks." in f".{name}"
         scale = _scale(name, scales or {}) * (config.muon_lr / config.lr if orthogonal else 1.0)
-        group = groups.setdefault((scale, matrix, orthogonal), {"params": [], "names": [], "scale": scale})
+        parts = 3 if orthogonal and name.endswith("qkv.weight") else 1
+        group = groups.setdefault((scale, matrix, orthogonal, parts), {"params": [], "names": [], "scale": scale})
         group["params"].append(weight)
         group["names"].append(name)
         group["weight_decay"] = config.weight_decay if matrix else 0.0
         if config.name == "muon":
-            group["orthogonal"] = orthogonal
+            group |= {"orthogonal": orthogonal, "parts": parts}
     options: dict[str, Any] = {"lr": config.lr, "betas": config.betas, "eps": config.eps}
     if config.name == "lamb":
         return Lamb(groups.values(), **options)
@@ -106,8 +108,8 @@ class Lamb(torch.optim.Optimizer):
 class Muon(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024): momentum, orthogonalised, for groups marked `orthogonal`; AdamW for the others.
 
-    A fused query-key-value matrix (three times as high as wide) is orthogonalised in its three parts. Updates are scaled
-    by sqrt(max(1, rows / columns)), so that one learning rate serves all shapes.
+    Matrices of a group of several `parts`, as query, key and value in one, are orthogonalised part by part. Updates are scaled by
+    sqrt(max(1, rows / columns)), so that one learning rate serves all shapes.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
     ) -> None:
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
-        super().__init__(params, {**options, "orthogonal": False})
+        super().__init__(params, {**options, "orthogonal": False, "parts": 1})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -140,8 +142,7 @@ class Muon(torch.optim.Optimizer):
             assert weight.grad is not None
             state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
             ahead = weight.grad.lerp(state["momentum"], group["momentum"])  # Nesterov
-            rows, columns = weight.shape
-            parts = ahead.chunk(3) if rows == 3 * columns else (ahead,)
+            parts = ahead.chunk(group["parts"])
             update = torch.cat([orthogonalise(p) * math.sqrt(max(1.0, p.shape[0] / p.shape[1])) for p in parts])
             weight.mul_(1 - group["lr"] * group["weight_decay"])
             weight.add_(update, alpha=-group["lr"])

@@ -121,7 +121,7 @@ class Relation(Objective):
         return 3 * config.flops(tokens=batch.tokens, pairs=batch.pairs)
 
     def forward(self, batch: PairBatch) -> dict[str, Part]:
-        return {"label": Part(*label_cross_entropy(self.scores(batch), batch.labels_B))}
+        return {"label": Part(label_cross_entropy(self.scores(batch), batch.labels_B))}
 
     def scores(self, batch: PairBatch) -> Tensor:
         """Logits (B, C) of each pair."""

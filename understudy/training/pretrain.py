@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from understudy.artifact import Artifact, Draft
 from understudy.training.loop import train
 from understudy.training.machine import Machine
@@ -20,9 +22,13 @@ __all__ = ["PretrainConfig", "run"]
 
 
 class PretrainConfig(MaskedConfig):
-    """Settings of a pretrain stage: all are those of `MaskedConfig`."""
+    """Settings of a pretrain stage, beside those of `MaskedConfig`.
+
+    steps: updates.
+    """
 
     kind: Literal["pretrain"] = "pretrain"
+    steps: int = Field(gt=0)
 
 
 def run(config: PretrainConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:

@@ -15,7 +15,6 @@ import torch.distributed as dist
 
 __all__ = ["Ranks", "agree", "barrier", "joined", "ranks", "total"]
 
-log = logging.getLogger(__name__)
 # While the leader alone reads a corpus, the others wait for hours, not the half hour that gloo gives them. torchrun ends all
 # processes when one dies, so nobody waits for the dead.
 PATIENCE: Final = timedelta(days=2)

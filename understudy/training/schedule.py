@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Literal
 
@@ -11,6 +12,7 @@ from understudy.config import Config
 
 __all__ = ["Schedule", "ScheduleConfig"]
 
+log = logging.getLogger(__name__)
 Schedule = Callable[[int], float]
 EXPONENTIAL_START = 0.01  # the paper does not say where its exponential warm-ups begin; 1e-5 for the 700M teacher's 1e-3
 
@@ -35,7 +37,7 @@ class ScheduleConfig(Config):
     def of(self, *, peak: float, steps: int, width: int = 1) -> Schedule:
         """The learning rate of update number n, counted from 1, in a run of `steps` updates of a model of this `width`."""
         warmup = round(self.warmup * steps) if self.warmup < 1 else round(self.warmup)
-        fall = self.decay_steps or max(1, steps - warmup)
+        fall, least = self.decay_steps or max(1, steps - warmup), min(self.min_lr, peak)
 
         def noam(n: int) -> float:
             return float(peak * width**-0.5 * min(n**-0.5, n * max(1, warmup) ** -1.5))
@@ -45,6 +47,12 @@ class ScheduleConfig(Config):
                 return peak * (n / warmup if self.shape == "linear" else EXPONENTIAL_START ** (1 - n / warmup))
             if self.decay == "constant":
                 return peak
-            return max(min(self.min_lr, peak), peak - (peak - self.min_lr) * (n - warmup) / fall)
+            return max(least, peak - (peak - least) * (n - warmup) / fall)
 
-        return noam if self.shape == "noam" else rise_and_fall
+        if self.shape == "noam":
+            return noam
+        if self.decay == "linear" and least == 0 and warmup + fall < steps:
+            log.warning(
+                "the learning rate is 0 after update %d of %d: give decay_steps or min_lr otherwise", warmup + fall, steps
+            )
+        return rise_and_fall

@@ -27,7 +27,7 @@ class Understanding(Objective):
     domain of each utterance (B).
 
     Args:
-        intent, slots, domain: weights of the losses.
+        slots, domain: weights of their losses, beside 1 of the intent's.
         smoothing: label smoothing of all of them.
         frozen: whether the encoder stays as it is (A 3.2) and only the heads learn.
         teacher: a fine-tuned model of the same tokenizer and labels. Its distributions are learned as well, of every
@@ -43,9 +43,8 @@ class Understanding(Objective):
         self,
         nlu: NLU,
         *,
-        intent: float = 1.0,
-        slots: float = 1.0,
-        domain: float = 1.0,
+        slots: float,
+        domain: float,
         smoothing: float = 0.0,
         frozen: bool = False,
         teacher: NLU | None = None,
@@ -55,7 +54,7 @@ class Understanding(Objective):
     ) -> None:
         super().__init__()
         self.nlu, self.smoothing, self.frozen = nlu, smoothing, frozen
-        self.weights = {"intent": intent, "slots": slots, "domain": domain}
+        self.weights = {"intent": 1.0, "slots": slots, "domain": domain}
         self._teacher = () if teacher is None else (teacher.eval().requires_grad_(False),)
         self.soft, self.temperature = soft, temperature
         for name, weights_C in (class_weights or {}).items():
@@ -88,12 +87,12 @@ class Understanding(Objective):
         return sum(each + [config.flops(tokens=batch.tokens, pairs=batch.pairs) for config in theirs])
 
     def forward(self, batch: LabelledBatch) -> dict[str, Part]:
-        ours, counts = self.pairs(self.scores(batch), batch), self.counts(batch)
+        ours = self.pairs(self.scores(batch), batch)
         parts = {}
         for name, (logits_NC, targets_N) in ours.items():
             weights_C = self._buffers.get(f"{name}_weights")
-            loss, _ = label_cross_entropy(logits_NC, targets_N, smoothing=self.smoothing, weights_C=weights_C)
-            parts[name] = Part(loss, counts[name], self.weights[name])
+            loss = label_cross_entropy(logits_NC, targets_N, smoothing=self.smoothing, weights_C=weights_C)
+            parts[name] = Part(loss, self.weights[name])
         for teacher in self._teacher:
             with torch.no_grad():
                 theirs = self.pairs(_scores(teacher, batch), batch)
@@ -101,7 +100,7 @@ class Understanding(Objective):
                 if name not in ours:
                     continue
                 soft = soft_label_cross_entropy(ours[name][0], told_NC, temperature=self.temperature)
-                parts[f"soft_{name}"] = Part(*soft, self.soft * self.temperature**2 * self.weights[name])
+                parts[f"soft_{name}"] = Part(soft, self.soft * self.temperature**2 * self.weights[name])
         return parts
 
     def scores(self, batch: LabelledBatch) -> Logits:

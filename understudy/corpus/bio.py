@@ -1,0 +1,183 @@
+"""Labelled data with a tag for each token: BIO/CoNLL files, and folders of seq.in, seq.out and label as ATIS and SNIPS have them.
+
+BIO/CoNLL, the common variants: one token per line with its tag in the last tag-like column (`B-time`, `I-time`, `O`; also
+BIOES/BILOU), columns parted by tabs, or by white space where a line has no tab; blank lines between utterances; a leading
+column of running numbers is skipped. The intent stands in a comment (`# intent: alarm_set` or `# intent = alarm_set`), alone
+on a line of the block, or in another column, the same on each line that has it. Further comments are read where they stand:
+`# text`, `# domain`, `# locale` (or `# lang`), `# partition` (or `# split`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import cast
+
+from understudy.corpus.files import PARTITIONS
+from understudy.corpus.formats import Labelled, domain_of, every_line
+from understudy.errors import DataError
+from understudy.interpretation import Interpretation, tags_to_slots
+
+__all__ = ["begins_bio", "read_bio", "read_seq"]
+
+_TAG = re.compile(r"^(?:O|([BIESUL])-(\S.*))$")
+_COMMENT = re.compile(r"^#\s*([A-Za-z_]+)\s*[:=]\s*(.*)$")
+_SAME = {"S": "B", "U": "B", "E": "I", "L": "I"}
+_UNSPACED_LANGUAGES = ("ja", "zh", "th")
+
+
+def read_bio(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
+    """Utterances of a BIO/CoNLL file, in the variants that the head of this file describes."""
+    block: list[tuple[int, str]] = []
+    for number, line in itertools.chain(every_line(path), [(0, "")]):
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield from _bio_block(path, block, partition, locale)
+            block = []
+
+
+def begins_bio(head: Iterable[str]) -> bool:
+    """Whether a file that begins with these lines is BIO: an intent stands in a comment, or the first token has a tag.
+
+    That line has several columns. Parted by tabs, any of them but the token may be the tag; else the last, as text has spaces too.
+    """
+    for line in head:
+        comment = _COMMENT.match(line)
+        if comment and comment[1].lower() == "intent":
+            return True
+        fields = [f.strip() for f in line.split("\t")] if "\t" in line else line.split()
+        if line.startswith("#") and (comment or not _TAG.match(fields[-1])):
+            continue
+        if len(fields) > 1:
+            return any(_TAG.match(f) for f in (fields[1:] if "\t" in line else fields[-1:]))
+    return False
+
+
+def _bio_block(path: str, block: list[tuple[int, str]], partition: str, locale: str | None) -> Iterator[Labelled]:
+    comments: dict[str, str] = {}
+    table: list[tuple[int, list[str]]] = []
+    for number, line in block:
+        comment = _COMMENT.match(line)
+        if line.startswith("#") and (comment or not re.search(r"\s(?:O|[BIESUL]-\S+)\s*$", line)):
+            if comment:
+                comments[comment[1].lower()] = comment[2].strip()
+            continue
+        fields = [f.strip() for f in line.split("\t")] if "\t" in line else line.split()
+        if len(fields) == 1 or (len(fields) == 2 and not fields[1]):
+            if "intent" in comments:
+                raise DataError("this line has a token without a tag", where=f"{path}:{number}", got=line[:200])
+            comments["intent"] = fields[0]
+            continue
+        if not fields[0]:
+            raise DataError("this line has a tag without a token", where=f"{path}:{number}", got=line[:200])
+        table.append((number, fields))
+    if not table and "intent" not in comments:
+        return
+    where = f"{path}:{block[0][0]}"
+    if not table:
+        raise DataError(
+            "this utterance has no tokens", where=where, got=block[0][1][:200], wanted="lines of a token, a tab and a tag"
+        )
+    tokens, tags, intent = _bio_columns(path, table)
+    intent = comments.get("intent") or intent
+    if not intent:
+        raise DataError(
+            "this utterance has no intent",
+            where=where,
+            got=" ".join(tokens)[:200],
+            wanted="a line `# intent: NAME` before its tokens",
+        )
+    place = comments.get("locale") or comments.get("lang") or locale or ""
+    text, spans = _joined(tokens, place, comments.get("text"))
+    named = comments.get("partition") or comments.get("split") or partition
+    slots = tags_to_slots(text, spans, tags)
+    yield (
+        PARTITIONS.get(named, named),
+        Interpretation(text, intent, slots, comments.get("domain") or domain_of(intent), locale=place),
+    )
+
+
+def _bio_columns(path: str, table: list[tuple[int, list[str]]]) -> tuple[list[str], list[str], str]:
+    """Tokens, BIO tags and the intent, if a column has it."""
+    width = len(table[0][1])
+    for number, fields in table:
+        if len(fields) != width:
+            raise DataError(
+                f"this line has {len(fields)} columns, the utterance began with {width}",
+                where=f"{path}:{number}",
+                got=" | ".join(fields)[:200],
+                wanted="one token and one tag, parted by a tab",
+            )
+    columns = list(zip(*(fields for _, fields in table), strict=True))
+    if width > 2 and columns[0] == tuple(str(i + 1) for i in range(len(table))):
+        columns = columns[1:]
+    tagged = [i for i, c in enumerate(columns) if i and all(_TAG.match(v) for v in c)]
+    if not tagged:
+        column = columns[-1]
+        number, value = next((n, v) for (n, _), v in zip(table, column, strict=True) if not _TAG.match(v))
+        raise DataError("this is not a tag", where=f"{path}:{number}", got=repr(value), wanted="O, B-name or I-name")
+    others = [
+        [v for v in c if v not in ("", "_", "-")] for i, c in enumerate(columns) if i and i != tagged[-1] and i not in tagged
+    ]
+    intent = next((c[0] for c in others if c and len(set(c)) == 1), "")
+    tags = [value if value == "O" else f"{_SAME.get(value[0], value[0])}{value[1:]}" for value in columns[tagged[-1]]]
+    return list(columns[0]), tags, intent
+
+
+def _joined(tokens: Iterable[str], locale: str, text: str | None) -> tuple[str, list[tuple[int, int]]]:
+    """The text of tokens and where each stands: found in `text` where given, else parted by spaces (not in Japanese)."""
+    spans: list[tuple[int, int]] = []
+    tokens = list(tokens)
+    if text is not None:
+        at = 0
+        for token in tokens:
+            start = text.find(token, at)
+            if start < 0 or text[at:start].strip():
+                break
+            at = start + len(token)
+            spans.append((start, at))
+        if len(spans) == len(tokens):
+            return text, spans
+        spans = []
+    space = "" if locale.startswith(_UNSPACED_LANGUAGES) else " "
+    joined = ""
+    for token in tokens:
+        joined += space if joined else ""
+        spans.append((len(joined), len(joined) + len(token)))
+        joined += token
+    return joined, spans
+
+
+def read_seq(folder: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
+    """Utterances of a folder with seq.in (tokens), seq.out (tags) and label (intents), one utterance per line in each."""
+    names = ("seq.in", "seq.out", "label")
+    columns = [every_line(f"{folder}/{name}") for name in names]
+    number = 0
+    while True:
+        number += 1
+        row = [next(column, None) for column in columns]
+        if all(r is None for r in row):
+            return
+        if any(r is None for r in row):
+            short = ", ".join(name for name, r in zip(names, row, strict=True) if r is None)
+            raise DataError("the three files are not of one length", where=f"{folder}/{short}:{number}", got="no such line")
+        tokens, tags, intent = (cast("tuple[int, str]", r)[1].split() for r in row)
+        if not tokens and not tags and not intent:
+            continue
+        wrong = next((t for t in tags if not _TAG.match(t)), None)
+        if wrong is not None:
+            raise DataError(
+                "this is not a tag", where=f"{folder}/seq.out:{number}", got=repr(wrong), wanted="O, B-name or I-name"
+            )
+        if len(tokens) != len(tags) or not tokens:
+            got = f"{len(tokens)} tokens in seq.in, {len(tags)} tags"
+            raise DataError("tokens and tags are not of one number", where=f"{folder}/seq.out:{number}", got=got)
+        if not intent:
+            raise DataError("this utterance has no intent", where=f"{folder}/label:{number}", got="an empty line")
+        text, spans = _joined(tokens, locale or "", None)
+        plain = [t if t == "O" else f"{_SAME.get(t[0], t[0])}{t[1:]}" for t in tags]
+        found = Interpretation(text, " ".join(intent), tags_to_slots(text, spans, plain), locale=locale or "")
+        yield partition, replace(found, domain=domain_of(found.intent))
