@@ -23,7 +23,6 @@ MASKED = {
     "data": "shards",
     "tokenizer": "tok",
     "model": SHAPE,
-    "steps": 6,
     "batch_tokens": 200,
     "precision": "fp32",
     "eval_every": 3,
@@ -32,7 +31,7 @@ MASKED = {
     "optimizer": {"name": "adam", "lr": 0.01},
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    "pretrain": MASKED,
+    "pretrain": {**MASKED, "steps": 6},
     "distill": {**MASKED, "teachers": [{"use": "teacher", "steps": 4}, {"use": "teacher", "steps": 3}], "hidden": 1.0},
     "finetune": {
         "model": SHAPE,

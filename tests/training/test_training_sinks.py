@@ -25,11 +25,11 @@ from understudy.training.pretrain import PretrainConfig
 from understudy.training.sinks import Sink, Tool, Watch, each
 
 FAST: dict[str, Any] = {"precision": "fp32", "compile": False}
-SHORT = {"data": "shards", "tokenizer": "tok", "model": SHAPE, "steps": 4, "batch_tokens": 128, "eval_every": 2, **FAST}
+SHORT = {"data": "shards", "tokenizer": "tok", "model": SHAPE, "batch_tokens": 128, "eval_every": 2, **FAST}
 
 
 def pretraining(**settings: Any) -> PretrainConfig:
-    return parse(PretrainConfig, {**SHORT, **settings}, where="stage.teacher")
+    return parse(PretrainConfig, {**SHORT, "steps": 4, **settings}, where="stage.teacher")
 
 
 def write(scratch: Path, runs: Path, numbers: range, *, tools: tuple[Tool, ...]) -> None:
