@@ -11,7 +11,7 @@ from understudy.model.presets import shape
 from understudy.recipe import Recipe
 from understudy.study.parts import FOLDER, MODES, Parts, Stages, settings, stage_of
 from understudy.study.run import Findings, Study
-from understudy.study.tables import Table, absolute, change
+from understudy.study.tables import Table, absolute, change, locales, plain
 from understudy.tokenizer.backend import SPECIALS
 from understudy.training.distill import DistillConfig
 
@@ -44,7 +44,7 @@ def _changes(report: Mapping[str, Any], says: str) -> Table:
     columns = [f"{model} {what}" for model in models for what in ("intent", "slots")]
     rows = [
         (locale, *(change(report, model, locale, figure) for model in models for figure in ("intent_accuracy", "slot_f1")))
-        for locale in _locales(report)
+        for locale in locales(report)
     ]
     title = f"{says}: change of error against {report['baseline']}, %, negative is better"
     return Table(title, ("locale", *columns), tuple(rows), signed=tuple(columns))
@@ -54,7 +54,7 @@ def _absolutes(report: Mapping[str, Any], says: str) -> Table:
     columns = [f"{model} {what}" for model in report["models"] for what in ("intent", "slots")]
     rows = [
         (locale, *(absolute(m, locale, figure) for m in report["models"].values() for figure in ("intent_accuracy", "slot_f1")))
-        for locale in _locales(report)
+        for locale in locales(report)
     ]
     return Table(f"{says}: intent accuracy and slot F1, %", ("locale", *columns), tuple(rows))
 
@@ -81,7 +81,7 @@ def table_5(recipe: Recipe, parts: Parts, *, seeds: int = 1, baseline: str | Non
                 *(absolute(report["models"][model], locale, "exact_match") for model in models),
                 *(change(report, model, locale, "exact_match") for model in others),
             )
-            for locale in _locales(report)
+            for locale in locales(report)
         ]
         changes = tuple(f"{model} vs {baseline}" for model in others)
         title = f"Exact match, %, and change of its error against {baseline}, %, negative is better"
@@ -109,9 +109,9 @@ def size_control(recipe: Recipe, parts: Parts, *, seeds: int = 1) -> Study:
     def read(made_recipe: Recipe) -> Findings:
         report = report_of(made_recipe, name)
         rows = []
-        for locale in _locales(report):
+        for locale in locales(report):
             cells = [absolute(report["models"][model], locale, "semer") for model in models]
-            values = [_plain(report["models"][model], locale, "semer") for model in models]
+            values = [plain(report["models"][model], locale, "semer") for model in models]
             points = values[1] - values[0] if values[0] is not None and values[1] is not None else None
             rows.append((locale, *cells, points, change(report, "student", locale, "semer")))
         columns = ("locale", *(f"{name} ({_size(model)})" for name, model in sizes.items()), "points", "change %")
@@ -138,15 +138,6 @@ def report_of(recipe: Recipe, name: str) -> dict[str, Any]:
     """What an evaluate stage found."""
     found: dict[str, Any] = json.loads((recipe.directory(name) / "report.json").read_text(encoding="utf-8"))
     return found
-
-
-def _plain(model: Mapping[str, Any], locale: str, figure: str) -> float | None:
-    found: float | None = (model["mean"] if locale == "mean" else model["locales"].get(locale, {})).get(figure)
-    return found
-
-
-def _locales(report: Mapping[str, Any]) -> list[str]:
-    return [*dict.fromkeys(locale for model in report["models"].values() for locale in model["locales"]), "mean"]
 
 
 def _said(parts: Parts, seeds: int) -> str:

@@ -12,7 +12,9 @@ from scipy import stats
 
 from understudy import atomic
 
-__all__ = ["UNKNOWN", "Correlation", "Table", "absolute", "change", "correlation", "markdown", "write"]
+__all__ = [
+    "UNKNOWN", "Correlation", "Table", "absolute", "change", "correlated", "correlation", "locales", "markdown", "plain", "write",
+]  # fmt: skip
 
 Cell = str | float | None
 UNKNOWN = "–"
@@ -58,9 +60,27 @@ def correlation(pairs: Sequence[tuple[float | None, float | None]]) -> Correlati
     return Correlation(len(whole), *(float(v) for v in (linear.statistic, linear.pvalue, ranked.statistic, ranked.pvalue)))
 
 
-def absolute(model: Mapping[str, Any], locale: str, figure: str) -> Cell:
-    """A figure of a model in a report: of a locale or "mean", with its standard deviation where there are several seeds."""
+def correlated(title: str, found: Mapping[str, Correlation]) -> Table:
+    """Correlations by what they are of."""
+    columns = ("of", "n", "Pearson's r", "p", "Spearman's rho", "p ")
+    rows = tuple((of, *one.cells()) for of, one in found.items())
+    return Table(title, columns, rows, digits=3, signed=("Pearson's r", "Spearman's rho"))
+
+
+def locales(report: Mapping[str, Any]) -> list[str]:
+    """All locales of a report's models, and "mean"."""
+    return [*dict.fromkeys(locale for model in report["models"].values() for locale in model["locales"]), "mean"]
+
+
+def plain(model: Mapping[str, Any], locale: str, figure: str) -> float | None:
+    """A figure of a model in a report, of a locale or "mean"."""
     value: float | None = _of(model, locale).get(figure)
+    return value
+
+
+def absolute(model: Mapping[str, Any], locale: str, figure: str) -> Cell:
+    """The same with its standard deviation where there are several seeds."""
+    value = plain(model, locale, figure)
     spread = _of(model["sd"], locale).get(figure) if model.get("sd") else None
     return value if value is None or spread is None else f"{value:.2f} ± {spread:.2f}"
 

@@ -12,7 +12,7 @@ from understudy.recipe import Recipe
 from understudy.study.paper import report_of
 from understudy.study.parts import FOLDER, Parts, Stages, only_corpus, settings, stage_of
 from understudy.study.run import Findings, Study
-from understudy.study.tables import Correlation, Table, absolute, change, correlation
+from understudy.study.tables import Correlation, Table, absolute, change, correlated, correlation, locales
 from understudy.training.distill import DistillConfig
 
 __all__ = ["PROPORTIONS", "correlations", "gains", "proportion", "transfer_sets"]
@@ -127,13 +127,13 @@ def _read(recipe: Recipe, report_name: str, domains_name: str, updates: int, see
     more: dict[str, Any] = {"domains": found["domains"]}
     if {GENERIC, TASK} <= set(found["models"]):
         gained = gains(found["domains"])
-        correlated = correlations(found["domains"], gained)
-        tables += [_similarity(found["domains"], gained), _correlations(correlated)]
+        between = correlations(found["domains"], gained)
+        tables += [_similarity(found["domains"], gained), _correlations(between)]
         notes.append(
             f"The gain of a domain is what {TASK} has above {GENERIC}, in points. A correlation over domains says what goes "
             f"together among {len(gained)} of them, not why; p-values are two-sided and not corrected for being several."
         )
-        more |= {"gains": gained, "correlations": {m: {f: vars(c) for f, c in of.items()} for m, of in correlated.items()}}
+        more |= {"gains": gained, "correlations": {m: {f: vars(c) for f, c in of.items()} for m, of in between.items()}}
     return Findings(tables, notes, more)
 
 
@@ -151,8 +151,7 @@ def _arms(report: Mapping[str, Any]) -> Table:
 
 def _by_locale(report: Mapping[str, Any]) -> Table:
     models = report["models"]
-    locales = [*dict.fromkeys(locale for model in models.values() for locale in model["locales"]), "mean"]
-    rows = [(locale, *(absolute(model, locale, "exact_match") for model in models.values())) for locale in locales]
+    rows = [(locale, *(absolute(model, locale, "exact_match") for model in models.values())) for locale in locales(report)]
     return Table("Exact match by locale, %", ("locale", *models), tuple(rows))
 
 
@@ -205,10 +204,5 @@ def _similarity(domains: Mapping[str, Mapping[str, Any]], gained: Mapping[str, M
 
 
 def _correlations(found: Mapping[str, Mapping[str, Correlation]]) -> Table:
-    rows = [
-        (f"{MEASURES[measure]} and gain in {FIGURES[figure]}", *one.cells())
-        for measure, of in found.items()
-        for figure, one in of.items()
-    ]
-    columns = ("of", "n", "Pearson's r", "p", "Spearman's rho", "p ")
-    return Table("Does dissimilarity go with the gain?", columns, tuple(rows), digits=3, signed=("Pearson's r", "Spearman's rho"))
+    each = {f"{MEASURES[m]} and gain in {FIGURES[figure]}": one for m, of in found.items() for figure, one in of.items()}
+    return correlated("Does dissimilarity go with the gain?", each)

@@ -12,7 +12,7 @@ from understudy.recipe import Recipe
 from understudy.study.paper import report_of
 from understudy.study.parts import FOLDER, Parts, Stages, settings
 from understudy.study.run import Findings, Study
-from understudy.study.tables import Table, correlation
+from understudy.study.tables import Table, correlated, correlation
 
 __all__ = ["found", "measured", "validation"]
 
@@ -99,19 +99,15 @@ def found(checkpoints: Sequence[Mapping[str, Any]], scores: Mapping[str, float |
         for one in sorted(checkpoints, key=lambda one: int(one["examples"]))
     ]
     pairs = {m: [(one.get(m), scores.get(str(one["examples"]))) for one in checkpoints] for m in known}
-    correlated = {measure: correlation(points) for measure, points in pairs.items()}
+    between = {measure: correlation(points) for measure, points in pairs.items()}
     tables = [
         Table("By examples seen", ("examples", *(MEASURES[m] for m in known), score), tuple(rows)),
-        Table(
-            f"Correlation with {score.removesuffix(', %')}",
-            ("of", "n", "Pearson's r", "p", "Spearman's rho", "p "),
-            tuple((MEASURES[measure].removesuffix(", %"), *one.cells()) for measure, one in correlated.items()),
-            digits=3,
-            signed=("Pearson's r", "Spearman's rho"),
+        correlated(
+            f"Correlation with {score.removesuffix(', %')}", {MEASURES[m].removesuffix(", %"): one for m, one in between.items()}
         ),
     ]
     notes = ["Checkpoints of one run are not independent of one another: the p-values are too small."]
     panels = {MEASURES[m]: [(x, y) for x, y in points if x is not None and y is not None] for m, points in pairs.items()}
     figures = {"figure.svg": standalone(scatter_plot(panels, score))} if any(panels.values()) else {}
-    more = {"correlations": {measure: vars(one) for measure, one in correlated.items()}}
+    more = {"correlations": {measure: vars(one) for measure, one in between.items()}}
     return Findings(tables, notes, more, figures)
