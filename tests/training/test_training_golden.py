@@ -48,17 +48,25 @@ def distillation(world: World) -> Made:
     return objective, masked(world), OptimConfig(name="lamb", lr=0.01)
 
 
-def fine_tuning(world: World) -> Made:
+def fine_tuning(world: World, *, taught: bool = False) -> Made:
     """Intents, slots and domains, weighed as they are by default."""
     labels, tokenizer = Labels.load(world.labels.path / "labels.json"), Tokenizer.load(world.tokenizer.path)
     gold = read_labels(world.labels.path / "train.jsonl")
     examples = LabelledSequences(number(gold, tokenizer, labels, max_length=32, spoken=False, lower=False))
-    encoder = tiny(world.vocab_size).encoder
-    generator = torch.Generator().manual_seed(0)
-    nlu = NLU(encoder, len(labels.intents), len(labels.tags), domains=len(labels.domain_names), generator=generator)
+    sizes = (len(labels.intents), len(labels.tags))
+
+    def model(seed: int) -> NLU:
+        generator = torch.Generator().manual_seed(seed)
+        return NLU(tiny(world.vocab_size, seed=seed).encoder, *sizes, domains=len(labels.domain_names), generator=generator)
+
     stream = following(examples, None, 16, 16, seed=0, device=torch.device("cpu"))(0)
     weights = {name: FinetuneConfig.model_fields[name].default for name in ("slots", "domain")}
-    return Understanding(nlu, **weights), iter(stream), OptimConfig(lr=0.01)
+    return Understanding(model(0), **weights, teacher=model(1) if taught else None), iter(stream), OptimConfig(lr=0.01)
+
+
+def task_distillation(world: World) -> Made:
+    """The same, and what a teacher says of it."""
+    return fine_tuning(world, taught=True)
 
 
 def masked(world: World) -> Iterator[Any]:
@@ -66,7 +74,7 @@ def masked(world: World) -> Iterator[Any]:
     return iter(batches(source, budget=200, seed=0, parts=2))
 
 
-@pytest.mark.parametrize("make", [pretraining, distillation, fine_tuning], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [pretraining, distillation, fine_tuning, task_distillation], ids=lambda make: make.__name__)
 def test_losses_are_what_they_were(world: World, make: Callable[[World], Made]) -> None:
     objective, stream, optim = make(world)
     schedule = ScheduleConfig().of(peak=optim.lr, steps=UPDATES, width=32)
