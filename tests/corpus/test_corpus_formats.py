@@ -8,27 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers_labels import WAKE, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.config import parse
 from understudy.corpus.formats import domain_of, read_own, write_row
 from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot
 
-WAKE = Interpretation(
-    "wake me at nine am on friday",
-    "alarm_set",
-    (Slot("time", "nine am", 11, 18), Slot("date", "friday", 22, 28)),
-    "alarm",
-    locale="en-US",
-)
 BIO = "wake\tO\nme\tO\nat\tO\nnine\tB-time\nam\tI-time\non\tO\nfriday\tB-date\n"
-
-
-def read(path: Path, **options: str) -> list[tuple[str, Interpretation]]:
-    return list(read_labelled(parse(LabelSource, {"path": str(path), "locale": "en-US", **options}, where="x")))
 
 
 def put(path: Path, text: str) -> Path:

@@ -7,23 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers_labels import WAKE, read
 
 from understudy.corpus.formats import json_format, write_row
-from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import DataError
-from understudy.interpretation import Interpretation, Slot
-
-WAKE = Interpretation(
-    "wake me at nine am on friday",
-    "alarm_set",
-    (Slot("time", "nine am", 11, 18), Slot("date", "friday", 22, 28)),
-    "alarm",
-    locale="en-US",
-)
-
-
-def read(path: Path, **options: str) -> list[tuple[str, Interpretation]]:
-    return list(read_labelled(LabelSource.model_validate({"path": str(path), "locale": "en-US", **options})))
 
 
 def put(path: Path, text: str) -> Path:
