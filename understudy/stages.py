@@ -97,7 +97,8 @@ def describe(config: StageConfig) -> str:
                 f", counts {config.counts}" if config.counts != "none" else ""
             )
         case LabelsConfig():
-            return "spoken form" if config.spoken else "as written"
+            held = f", {config.held_out:.0%} of train held out" if config.held_out else ""
+            return f"{'spoken form' if config.spoken else 'as written'}{held}"
         case NounsConfig():
             return f"<= {config.limit:,} sentences per language, {'spoken form' if config.spoken else 'as written'}"
         case TokenizerConfig():

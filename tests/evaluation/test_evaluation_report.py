@@ -62,6 +62,25 @@ def test_the_stage_writes_scores_of_every_model(report: Artifact, content: dict[
     assert content["relative_error_change"]["scratch"]["mean"]["exact_match"] in (0.0, None)
 
 
+def test_utterances_may_be_scored_as_they_are_misheard(
+    tmp_path: Path, model: Callable[[str], Artifact], labels: Artifact, content: dict[str, Any]
+) -> None:
+    inputs = {"student-nlu": model("student-nlu"), "scratch-nlu": model("scratch-nlu"), "labels": labels}
+    noise = {"asr": 0.0, "switch": 1.0, "copies": 2}
+    with artifact.writing(tmp_path / "noised", kind="report", config={}, parents=inputs) as draft:
+        run(config(noise=noise), inputs, draft, seed=0)
+    found = json.loads((tmp_path / "noised" / "report.json").read_text(encoding="utf-8"))
+    assert (found["utterances"], found["noise"]) == (2 * content["utterances"], noise)
+    assert content["noise"] is None
+    # The only artists are "jazz cats" in English and "jazz" in German: they change places.
+    assert {e["gold"]["text"] for e in found["examples"]} & {"play jazz", "spiel jazz cats"}
+    console = Console(width=120, force_terminal=False)
+    with console.capture() as printed:
+        console.print(summary(found))
+    assert "noised (asr 0, switch 1)" in printed.get()
+    assert "noised (asr 0.0, switch 1.0)" in (tmp_path / "noised" / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_history_reaches_all_ancestors(content: dict[str, Any]) -> None:
     stages = {stage["name"]: stage for stage in content["stages"]}
     assert set(stages) == {"labels", "student-nlu", "scratch-nlu"}

@@ -17,6 +17,7 @@ from understudy.study.parts import Parts
 
 BRIEF = ["study.budgets={}", "stage.student-nlu.epochs=2", "stage.scratch-nlu.epochs=2"]
 ARMS = ["student", "scratch", "stage2", "continued", "direct", "generic", "unmatched", "taught", "noised"]
+HEARD = ["noised, misheard", "student, misheard"]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,10 @@ def test_every_claim_is_judged_at_every_budget_and_after_that_only_read(artifact
 
 
 def test_a_difference_is_that_of_the_reports(artifacts: Path) -> None:
-    report = json.loads((artifacts / "study" / "claims" / "100" / "report" / "report.json").read_text())["models"]
-    assert list(report) == ARMS
+    folder = artifacts / "study" / "claims" / "100"
+    clear, misheard = (json.loads((folder / name / "report.json").read_text())["models"] for name in ("report", "misheard"))
+    assert (list(clear), list(misheard)) == (ARMS, HEARD)
+    report = clear | misheard
     for claim in content(artifacts)["claims"].values():
         told = claim["budgets"]["100 %"]["intent_accuracy"]
         ours, theirs = (report[claim[side]]["mean"]["intent_accuracy"] for side in ("arm", "against"))

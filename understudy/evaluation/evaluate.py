@@ -28,6 +28,7 @@ from understudy.evaluation.several import best_by_locale, change_spread, seeds_o
 from understudy.interpretation import Interpretation, Parser, parse
 from understudy.limits import available_cpus
 from understudy.runtime.session import Runtime
+from understudy.training.noise import NoiseConfig, noisy
 
 __all__ = ["EvaluateConfig", "latency", "run"]
 
@@ -68,6 +69,7 @@ class EvaluateConfig(StageConfig):
             stage with `seeds` stands for all of them, and so does a list of models: their mean is reported, and their spread.
         labels: labelled data; its train partition is only used to find duplicates.
         partition: the part of `labels` to parse.
+        noise: utterances are scored as they are misheard, or switch language, in place of as they stand; see `noise.NoiseConfig`.
         runtime: an exported model whose size and latency are measured and which parses the examples.
         latency_calls: single calls timed, after warm-up.
         examples: utterances shown, each in another language as far as there are languages.
@@ -79,6 +81,7 @@ class EvaluateConfig(StageConfig):
     models: dict[str, Each] = Field(min_length=1)
     labels: CorpusRef
     partition: str = "dev"
+    noise: NoiseConfig | None = None
     runtime: ModelRef | None = None
     latency_calls: int = Field(default=1000, ge=1)
     examples: int = Field(default=6, ge=0)
@@ -102,6 +105,8 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
     """
     labels = inputs[config.labels]
     gold = read_partition(labels.path, config.partition)
+    if config.noise:
+        gold = noisy(gold, config.noise, seed=seed)
     train = labels.path / "train.jsonl"
     seen = train_texts(read_labels(train)) if config.partition != "train" and train.is_file() else None
     reports: dict[str, NluReport] = {}
@@ -125,6 +130,7 @@ def run(config: EvaluateConfig, inputs: Mapping[str, Artifact], draft: Draft, *,
         **_scores(config, inputs, reports, seed),
         "utterances": len(gold),
         "partition": config.partition,
+        "noise": config.noise.model_dump() if config.noise else None,
         "labels": labels.path.name,
         "runtime": measured,
         "examples": _examples(chosen, deployed),

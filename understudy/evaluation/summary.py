@@ -36,7 +36,7 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     if report.get("kind") == "masked-lm":
         return masked_lm_table(report)
     parts: list[RenderableType] = [
-        _heading(f"Understanding, % of {report['utterances']:,} {report['partition']} utterances"),
+        _heading(f"Understanding, % of {report['utterances']:,} {report['partition']} utterances{_noise(report.get('noise'))}"),
         nlu_table(report["models"], best=report.get("best_by_locale", {}) if len(report["models"]) > 1 else {}),
         _means(report),
         *_best(report),
@@ -195,6 +195,10 @@ def _means(report: Mapping[str, Any]) -> Table:
             "" if relative is None or name == report["baseline"] else f"{relative:+.1f}{_over_seeds(spread)} %",
         )
     return table
+
+
+def _noise(noise: Mapping[str, Any] | None) -> str:
+    return "" if noise is None else f", noised (asr {noise['asr']:g}, switch {noise['switch']:g})"
 
 
 def _best(report: Mapping[str, Any]) -> list[RenderableType]:

@@ -24,6 +24,7 @@ NAME = "claims"
 BUDGETS = ("1", "5", "20", "100")
 ZERO_SHOT = "zero-shot"
 NOISE = {"asr": 0.1, "switch": 0.1}
+_MISHEARD = ", misheard"  # of an arm: scored on noised utterances
 # What two of the claims are about: no arm has it but theirs.
 _CLAIMED = ("teacher", "unlabelled", "unlabelled_batch", "noise", "labels", "locales")
 
@@ -36,6 +37,7 @@ CLAIMS = (
     Pair("hidden", "hidden layers help", "student", "unmatched"),
     Pair("task", "task distillation helps", "taught", "student"),
     Pair("noise", "noised utterances help", "noised", "student"),
+    Pair("misheard", "noised utterances help where users are misheard", "noised, misheard", "student, misheard"),
 )
 
 
@@ -69,14 +71,19 @@ def claims(
     if zero_shot is not None:
         learned.append(_zero_shot(recipe, parts, zero_shot))
     made = Stages(recipe, parts, seeds=seeds)
-    arms = list(dict.fromkeys(arm for claim in chosen for arm in (claim.arm, claim.against)))
+    scored = list(dict.fromkeys(arm for claim in chosen for arm in (claim.arm, claim.against)))
+    arms = list(dict.fromkeys(arm.removesuffix(_MISHEARD) for arm in scored))
     encoders = {arm: _encoder(made, arm) for arm in arms if arm not in _FINETUNED}
     trials = []
     for budget in learned:
         folder = f"{FOLDER}/{NAME}/{budget.name}"
         models = {arm: _finetuned(made, arm, encoders, budget, folder) for arm in arms}
-        report = made.evaluated(f"{folder}/report", models, outcomes=True)
-        trials += [Trial(arm, budget.title, budget.percent, report, tuple(each), budget.locale) for arm, each in models.items()]
+        for title, misheard in (("report", False), ("misheard", True)):
+            heard = {arm: models[arm.removesuffix(_MISHEARD)] for arm in scored if arm.endswith(_MISHEARD) is misheard}
+            if heard:
+                noise = {"noise": NOISE} if misheard else {}
+                report = made.evaluated(f"{folder}/{title}", heard, outcomes=True, **noise)
+                trials += [Trial(arm, budget.title, budget.percent, report, tuple(m), budget.locale) for arm, m in heard.items()]
     wanted = list(dict.fromkeys(trial.report for trial in trials))
     return Study(NAME, "The claims", made.added, wanted, lambda found: read(found, chosen, trials, parts.partition, seeds))
 

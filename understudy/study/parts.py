@@ -165,9 +165,7 @@ class Stages:
         (template,) = self.parts.need("finetune")
         return str(stage_of(self.recipe, template, FinetuneConfig).data)
 
-    def evaluated(
-        self, name: str, models: Mapping[str, str | Sequence[str]], *, baseline: str | None = None, outcomes: bool = False
-    ) -> str:
+    def evaluated(self, name: str, models: Mapping[str, str | Sequence[str]], **more: Any) -> str:
         """A report over `models`, without examples. An evaluate stage that names a stage of several seeds takes all of them."""
         table = {
             "kind": "evaluate",
@@ -176,7 +174,6 @@ class Stages:
             "partition": self.parts.partition,
             "examples": 0,
         }
-        more = {key: value for key, value in (("baseline", baseline), ("outcomes", outcomes)) if value}
         return self.add(name, {**table, **more})
 
     def by_domain(self, name: str, models: Mapping[str, str], **more: Any) -> str:

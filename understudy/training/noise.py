@@ -30,12 +30,13 @@ VIRAMA = 9  # canonical combining class: the letter after it belongs to the one 
 
 
 class NoiseConfig(Config):
-    """Noised copies of the labelled utterances that are learned from; never of those held out.
+    """Noised copies of labelled utterances: beside those that are learned from, never of those held out; in an evaluate stage, in
+    place of those that are scored.
 
     asr: chance of each word to be misheard: taken for a word of its locale's utterances that sounds like it, lost, or run
         together with or parted from its neighbour. A slot keeps its words, and at least one of them.
     switch: chance of each slot value to be that of a slot of the same name in another language.
-    copies: of each utterance, beside it as it is.
+    copies: of each utterance.
     """
 
     asr: float = Field(default=0.0, ge=0, le=1)
