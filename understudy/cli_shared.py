@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 ModelOption = Annotated[Path, typer.Option("--model", help="Directory of a runtime, or of a fine-tuned model.")]
-FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans or auto.")]
+FormatOption = Annotated[str, typer.Option("--format", help="massive, bio, seq, rasa, spans, table or auto.")]
 PartitionOption = Annotated[str, typer.Option("--partition", help="The partition to score.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobsOption = Annotated[

@@ -144,7 +144,7 @@ def test_seq_folders_by_locale(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "what"),
     [
-        (("a b\n", "O\n", "x\n"), r"seq\.out:1: tokens and tags are not of one number. Got: 2 tokens in seq\.in, 1 tags"),
+        (("a b\n", "O\n", "x\n"), r"seq\.out:1: tokens and tags are not of one number. Got: 2 tokens, 1 tags"),
         (("a\nb\n", "O\nO\n", "x\n"), r"label:2: the three files are not of one length"),
         (("a\n", "Z-x\n", "x\n"), r"seq\.out:1: this is not a tag"),
         (("a\n", "O\n", "\n"), r"label:1: this utterance has no intent"),

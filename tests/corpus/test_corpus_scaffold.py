@@ -84,6 +84,10 @@ def folder_of(at: Path, case: str) -> None:
             seq(at / "en" / "train", TRAIN)
             seq(at / "en" / "valid", DEV[:1])
             seq(at / "en" / "test", DEV[1:])
+        case "table":
+            for part, texts in parts.items():
+                rows = [f"{text}\ti_j\tB-x{' O' * text.count(' ')}\n" for text in texts]
+                put(at / f"{part}_EN.tsv", "utterance\tintent\tslot_labels\n" + "".join(rows))
         case "rasa":
             put(at / "config.yml", "recipe: default.v1\nlanguage: en\npipeline: []\n")
             put(at / "data" / "nlu.yml", rasa(TRAIN))
@@ -91,7 +95,7 @@ def folder_of(at: Path, case: str) -> None:
             put(at / "data" / "stories.yml", "stories: []\n")
 
 
-LABELLED = ["massive", "massive by file", "spans", "entities", "bio", "bio in txt", "seq", "rasa"]
+LABELLED = ["massive", "massive by file", "spans", "entities", "bio", "bio in txt", "seq", "table", "rasa"]
 
 
 def written(folder: Path, out: Path, **options: Any) -> dict[str, Any]:

@@ -50,7 +50,11 @@ def test_labelled_files_are_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
-        ("labels.en.csv", "text,intent\nplay jazz,music\n", "It has a column 'intent', and labels are not read from csv"),
+        (
+            "labels.en.csv",
+            "query,intent\nplay jazz,music\n",
+            "It has a column 'intent', which is not read; wanted: text and intent",
+        ),
         ("labels.en.tsv", "text\tlabel\nplay jazz\tmusic\n", "It has a column 'label'"),
         ("en.jsonl", '{"text": "play jazz", "label": "music"}\n', "Its rows have 'label', which is not read"),
         ("en.jsonl", "[" * 5000, "It is one JSON document"),
@@ -69,9 +73,9 @@ def test_why_a_file_is_left_out(tmp_path: Path, name: str, text: str, why: str) 
     assert str(found).isprintable()
 
 
-def test_utf_16_and_labels_in_parquet_are_left_out(tmp_path: Path) -> None:
+def test_utf_16_and_labels_without_a_text_are_left_out(tmp_path: Path) -> None:
     put(tmp_path / "en.txt", "hallo\n", "utf-16")
-    pq.write_table(pa.table({"text": ["a"], "intent": ["b"]}), tmp_path / "fr.parquet")
+    pq.write_table(pa.table({"query": ["a"], "intent": ["b"]}), tmp_path / "fr.parquet")
     utf_16, labelled = survey(tmp_path)
     assert "UTF-16" in utf_16.problem
     assert "column 'intent'" in labelled.problem

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from understudy.corpus.files import PARTITIONS
 from understudy.corpus.formats import Labelled, domain_of, every_line
 from understudy.errors import DataError
-from understudy.interpretation import Interpretation, tags_to_slots
+from understudy.interpretation import Interpretation, Slot, tags_to_slots
 
-__all__ = ["begins_bio", "read_bio", "read_seq"]
+__all__ = ["begins_bio", "read_bio", "read_seq", "tagged"]
 
 _TAG = re.compile(r"^(?:O|([BIESUL])-(\S.*))$")
 _COMMENT = re.compile(r"^#\s*([A-Za-z_]+)\s*[:=]\s*(.*)$")
@@ -114,17 +113,14 @@ def _bio_columns(path: str, table: list[tuple[int, list[str]]]) -> tuple[list[st
     columns = list(zip(*(fields for _, fields in table), strict=True))
     if width > 2 and columns[0] == tuple(str(i + 1) for i in range(len(table))):
         columns = columns[1:]
-    tagged = [i for i, c in enumerate(columns) if i and all(_TAG.match(v) for v in c)]
-    if not tagged:
+    having = [i for i, c in enumerate(columns) if i and all(_TAG.match(v) for v in c)]
+    if not having:
         column = columns[-1]
         number, value = next((n, v) for (n, _), v in zip(table, column, strict=True) if not _TAG.match(v))
         raise DataError("this is not a tag", where=f"{path}:{number}", got=repr(value), wanted="O, B-name or I-name")
-    others = [
-        [v for v in c if v not in ("", "_", "-")] for i, c in enumerate(columns) if i and i != tagged[-1] and i not in tagged
-    ]
+    others = [[v for v in c if v not in ("", "_", "-")] for i, c in enumerate(columns) if i and i not in having]
     intent = next((c[0] for c in others if c and len(set(c)) == 1), "")
-    tags = [value if value == "O" else f"{_SAME.get(value[0], value[0])}{value[1:]}" for value in columns[tagged[-1]]]
-    return list(columns[0]), tags, intent
+    return list(columns[0]), [_plain(value) for value in columns[having[-1]]], intent
 
 
 def _joined(tokens: Iterable[str], locale: str, text: str | None) -> tuple[str, list[tuple[int, int]]]:
@@ -164,20 +160,30 @@ def read_seq(folder: str, *, partition: str, locale: str | None) -> Iterator[Lab
         if any(r is None for r in row):
             short = ", ".join(name for name, r in zip(names, row, strict=True) if r is None)
             raise DataError("the three files are not of one length", where=f"{folder}/{short}:{number}", got="no such line")
-        tokens, tags, intent = (cast("tuple[int, str]", r)[1].split() for r in row)
-        if not tokens and not tags and not intent:
+        tokens, tags, words = (cast("tuple[int, str]", r)[1].split() for r in row)
+        if not tokens and not tags and not words:
             continue
-        wrong = next((t for t in tags if not _TAG.match(t)), None)
-        if wrong is not None:
-            raise DataError(
-                "this is not a tag", where=f"{folder}/seq.out:{number}", got=repr(wrong), wanted="O, B-name or I-name"
-            )
-        if len(tokens) != len(tags) or not tokens:
-            got = f"{len(tokens)} tokens in seq.in, {len(tags)} tags"
-            raise DataError("tokens and tags are not of one number", where=f"{folder}/seq.out:{number}", got=got)
-        if not intent:
+        text, slots = tagged(tokens, tags, locale or "", where=f"{folder}/seq.out:{number}")
+        if not words:
             raise DataError("this utterance has no intent", where=f"{folder}/label:{number}", got="an empty line")
-        text, spans = _joined(tokens, locale or "", None)
-        plain = [t if t == "O" else f"{_SAME.get(t[0], t[0])}{t[1:]}" for t in tags]
-        found = Interpretation(text, " ".join(intent), tags_to_slots(text, spans, plain), locale=locale or "")
-        yield partition, replace(found, domain=domain_of(found.intent))
+        intent = " ".join(words)
+        yield partition, Interpretation(text, intent, slots, domain_of(intent), locale=locale or "")
+
+
+def tagged(tokens: Sequence[str], tags: Sequence[str], locale: str, *, where: str) -> tuple[str, tuple[Slot, ...]]:
+    """The text of tokens and the slots that their tags make, parted by spaces but in Japanese and its like.
+
+    Raises DataError for what is no tag, where there is none for each token, and where there are no tokens.
+    """
+    wrong = next((t for t in tags if not _TAG.match(t)), None)
+    if wrong is not None:
+        raise DataError("this is not a tag", where=where, got=repr(wrong), wanted="O, B-name or I-name")
+    if len(tokens) != len(tags) or not tokens:
+        raise DataError("tokens and tags are not of one number", where=where, got=f"{len(tokens)} tokens, {len(tags)} tags")
+    text, spans = _joined(tokens, locale, None)
+    return text, tags_to_slots(text, spans, [_plain(tag) for tag in tags])
+
+
+def _plain(tag: str) -> str:
+    """BIOES and BILOU in BIO."""
+    return tag if tag == "O" else f"{_SAME.get(tag[0], tag[0])}{tag[1:]}"

@@ -139,7 +139,8 @@ Languages = Annotated[tuple[str, ...], AfterValidator(_known)]
 
 
 def language_of_path(path: str) -> tuple[str, str] | None:
-    """Language and the code it was read from in a file name (`de.parquet`, `cc100.de.txt.xz`, `de-DE/train.txt`, `de_gsd-dev.conllu`).
+    """Language and the code it was read from in a file name (`de.parquet`, `cc100.de.txt.xz`, `de-DE/train.txt`, `de_gsd-dev.conllu`,
+    `train_DE.tsv`).
 
     Two folders up only a whole locale counts, as `/srv/it/texts/a.txt` need not be Italian; but `en/train/seq.in` is English: a
     folder named like a partition stands below that of a language.
@@ -148,8 +149,10 @@ def language_of_path(path: str) -> tuple[str, str] | None:
     parts = pure.name.split(".")
     above = pure.parent.parent.name
     counts = len(above) > 2 or pure.parent.name.lower() in PARTITIONS
-    treebank = [pure.name.partition("_")[0]] if suffix_of(path) == ".conllu" else []  # as Universal Dependencies names its files
-    for candidate in [*treebank, *parts[:1], *parts[1:-1][::-1], pure.parent.name, *([above] if counts else [])]:
+    first, _, rest = parts[0].partition("_")
+    joined = [first] if suffix_of(path) == ".conllu" else []  # as Universal Dependencies names its files
+    joined += [rest.lower()] if first.lower() in PARTITIONS else []  # as MultiATIS++ does
+    for candidate in [*joined, *parts[:1], *parts[1:-1][::-1], pure.parent.name, *([above] if counts else [])]:
         language = language_of(candidate)
         if language:
             return language, candidate

@@ -19,7 +19,7 @@ from understudy.corpus.lines import BadLines, lines
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot, parse_annotation
 
-__all__ = ["Labelled", "domain_of", "every_line", "json_format", "read_massive", "read_own", "write_row"]
+__all__ = ["Labelled", "domain_of", "every_line", "identity", "json_format", "read_massive", "read_own", "string", "write_row"]
 
 Labelled = tuple[str, Interpretation]
 
@@ -62,7 +62,8 @@ def json_format(line: str) -> Literal["massive", "spans"] | None:
     return "spans" if {"text", "intent"} <= keys.keys() else None
 
 
-def _string(record: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+def string(record: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+    """What stands under `key`, or `default`. Raises DataError for what is no string, and for an empty one that has no default."""
     value = record.get(key, default)
     if not isinstance(value, str) or (default is None and not value.strip()):
         found = f"keys {', '.join(map(str, record))}" if key not in record else f"{value!r}"
@@ -70,7 +71,8 @@ def _string(record: Mapping[str, Any], key: str, where: str, default: str | None
     return value
 
 
-def _id(record: Mapping[str, Any]) -> str:
+def identity(record: Mapping[str, Any]) -> str:
+    """The `id` of a row, which its translations share; empty where it has none."""
     value = record.get("id")
     return str(value) if isinstance(value, str | int) else ""
 
@@ -81,13 +83,13 @@ def read_massive(path: str, *, partition: str, locale: str | None) -> Iterator[L
     Slots come out over `utt`; the annotation may differ from it in white space only (the Japanese one inserts spaces).
     """
     for where, row in _objects(path):
-        text, intent = _string(row, "utt", where), _string(row, "intent", where)
-        annotated, slots = parse_annotation(_string(row, "annot_utt", where), where=where)
+        text, intent = string(row, "utt", where), string(row, "intent", where)
+        annotated, slots = parse_annotation(string(row, "annot_utt", where), where=where)
         moved = tuple(_onto(text, annotated, slots, where))
-        named = _string(row, "partition", where, partition)
-        domain = _string(row, "scenario", where, "") or domain_of(intent)
-        place = _string(row, "locale", where, locale or "")
-        yield PARTITIONS.get(named, named), Interpretation(text, intent, moved, domain, locale=place, id=_id(row))
+        named = string(row, "partition", where, partition)
+        domain = string(row, "scenario", where, "") or domain_of(intent)
+        place = string(row, "locale", where, locale or "")
+        yield PARTITIONS.get(named, named), Interpretation(text, intent, moved, domain, locale=place, id=identity(row))
 
 
 def _onto(text: str, annotated: str, slots: Sequence[Slot], where: str) -> Iterator[Slot]:
@@ -113,7 +115,7 @@ def read_own(path: str, *, partition: str, locale: str | None) -> Iterator[Label
     Rasa's names of the same are taken too: `entities`, each with `entity`, `start`, `end`.
     """
     for where, row in _objects(path):
-        text, intent = _string(row, "text", where), _string(row, "intent", where)
+        text, intent = string(row, "text", where), string(row, "intent", where)
         named = [key for key in ("slots", "entities") if key in row]
         if len(named) > 1:
             raise DataError("this line has both 'slots' and 'entities'", where=where, wanted="one of them")
@@ -124,10 +126,10 @@ def read_own(path: str, *, partition: str, locale: str | None) -> Iterator[Label
         for left, right in itertools.pairwise(slots):
             if right.start < left.end:
                 raise DataError("two slots overlap", where=where, got=f"{left.name}={left.value!r}, {right.name}={right.value!r}")
-        part = _string(row, "partition", where, partition)
-        domain = _string(row, "domain", where, "") or domain_of(intent)
-        place = _string(row, "locale", where, locale or "")
-        yield PARTITIONS.get(part, part), Interpretation(text, intent, tuple(slots), domain, locale=place, id=_id(row))
+        part = string(row, "partition", where, partition)
+        domain = string(row, "domain", where, "") or domain_of(intent)
+        place = string(row, "locale", where, locale or "")
+        yield PARTITIONS.get(part, part), Interpretation(text, intent, tuple(slots), domain, locale=place, id=identity(row))
 
 
 def _own_slot(item: Any, text: str, where: str) -> Slot:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
 from understudy.corpus.conllu import blocks, text_of
 from understudy.corpus.files import PARTITIONS, partition_of_path, suffix_of
-from understudy.corpus.lines import BadLines, Span, lines
+from understudy.corpus.lines import MAX_LINE, BadLines, Span, lines
 from understudy.corpus.tables import parquet_batches
 from understudy.errors import DataError, nearest
 
-__all__ = ["CUT_ANYWHERE", "READERS", "Columns", "Record"]
+__all__ = ["CUT_ANYWHERE", "READERS", "Columns", "Record", "csv_records", "parquet_records"]
 
 
 class Columns(NamedTuple):
@@ -63,15 +63,20 @@ def _jsonl(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> I
 
 
 def _csv(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
+    return csv_records(path, bad, of.needed, max_line=of.max_line)
+
+
+def csv_records(path: str, bad: BadLines, needed: Sequence[str], *, max_line: int = MAX_LINE) -> Iterator[Record]:
+    """Rows of a CSV or TSV file by the names of its first line. Raises DataError where one that is needed is not among them."""
     at = 0
 
     def numbered() -> Iterator[str]:
         nonlocal at
-        for number, line in lines(path, bad, max_bytes=of.max_line):
+        for number, line in lines(path, bad, max_bytes=max_line):
             at = number
             yield line + "\n"
 
-    csv.field_size_limit(max(csv.field_size_limit(), of.max_line))
+    csv.field_size_limit(max(csv.field_size_limit(), max_line))
     if suffix_of(path) == ".tsv":  # quotes stand for themselves there
         reader = csv.reader(numbered(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
     else:
@@ -80,7 +85,7 @@ def _csv(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Ite
         header = next(reader, [])
     except csv.Error as error:
         raise DataError("the first line is not CSV", where=f"{path}:{at}", got=str(error), wanted="column names") from None
-    missing = [c for c in of.needed if c not in header]
+    missing = [c for c in needed if c not in header]
     if missing:
         raise DataError(
             f"there is no column '{missing[0]}'",
@@ -103,9 +108,13 @@ def _csv(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Ite
 
 
 def _parquet(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Iterator[Record]:
-    columns = of.needed
+    return parquet_records(path, bad, of.needed, span=span)
+
+
+def parquet_records(path: str, bad: BadLines, columns: Sequence[str], *, span: Span | None = None) -> Iterator[Record]:
+    """Rows of these columns. Raises DataError where there is no such column."""
     number = 0
-    for batch in parquet_batches(path, columns, span=span):
+    for batch in parquet_batches(path, list(columns), span=span):
         for values in zip(*(batch[c] for c in columns), strict=True):
             number += 1
             bad.seen += 1

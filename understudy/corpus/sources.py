@@ -24,8 +24,8 @@ from understudy.errors import DataError
 __all__ = ["LABELLED", "Format", "Source", "detect"]
 
 
-Format = Literal["auto", "txt", "jsonl", "csv", "parquet", "conllu", "massive", "bio", "seq", "rasa", "spans"]
-LABELLED = frozenset({"bio", "seq", "rasa", "spans"})
+Format = Literal["auto", "txt", "jsonl", "csv", "parquet", "conllu", "massive", "bio", "seq", "rasa", "spans", "table"]
+LABELLED = frozenset({"bio", "seq", "rasa", "spans", "table"})
 
 
 class Source(Config):
@@ -39,7 +39,7 @@ class Source(Config):
         size: rows per language of the built-in world.
         labels: a labels stage instead of a path: the utterances of its `partition`, such as those that it held out.
         format: told from the name by default; txt, jsonl, csv and conllu also compressed (gz, xz, bz2, zst). Labelled data
-            (massive, bio, seq, rasa, spans) gives its utterances.
+            (massive, bio, seq, rasa, spans, table) gives its utterances.
         text: column of the text.
         lang: language code of all rows. By default the language is that of `lang_column`, of the file name (de.parquet,
             de-DE.jsonl, cc100.de.txt, de/part-1.txt, de_gsd-dev.conllu), or of a column named lang, language or locale.

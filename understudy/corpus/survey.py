@@ -22,6 +22,7 @@ from understudy.corpus.formats import json_format
 from understudy.corpus.lines import BadLines, first_line, lines
 from understudy.corpus.sources import Source
 from understudy.corpus.tables import parquet_columns
+from understudy.corpus.tabular import is_labelled
 from understudy.corpus.units import LANGUAGE_COLUMNS, rows
 from understudy.corpus.utterances import SUFFIXES, LabelSource, read_labelled
 from understudy.errors import DataError, RecipeError, UnderstudyError
@@ -113,7 +114,7 @@ def _kind(file: Path) -> tuple[Use, str] | str | None:
     if file.name in ("seq.out", "label") or _NOT_DATA.match(file.name) or (suffix not in FORMATS and suffix not in SUFFIXES):
         return None
     if suffix == ".parquet":
-        return _unlabelled(parquet_columns(str(file)), "parquet")
+        return _table_kind(parquet_columns(str(file)), "parquet")
     head = [line for _, line in itertools.islice(lines(str(file), BadLines(1.0, file)), _HEAD) if line.strip()]
     if suffix in (".yml", ".yaml"):  # `nlu` may stand anywhere, so a YAML file that is not Rasa's is passed over in silence
         return ("labels", "rasa") if re.search(r"^nlu\s*:", file.read_text(encoding="utf-8", errors="replace"), re.M) else None
@@ -123,7 +124,11 @@ def _kind(file: Path) -> tuple[Use, str] | str | None:
         return _json_kind(head)
     if suffix != ".conllu" and SUFFIXES.get(suffix) == "bio" and (begins_bio(head) or suffix not in FORMATS):
         return "labels", "bio"
-    return _unlabelled(_columns(head[0], suffix), "csv") if FORMATS[suffix] == "csv" else ("text", FORMATS[suffix])
+    return _table_kind(_columns(head[0], suffix), "csv") if FORMATS[suffix] == "csv" else ("text", FORMATS[suffix])
+
+
+def _table_kind(columns: list[str], format: str) -> tuple[Use, str] | str:
+    return ("labels", "table") if is_labelled(columns) else _unlabelled(columns, format)
 
 
 def _json_kind(head: list[str]) -> tuple[Use, str] | str:
@@ -157,11 +162,12 @@ def _unlabelled(columns: list[str], format: str) -> tuple[Use, str] | str:
     label = next((c for c in columns if c.strip().lower() in _LABEL_COLUMNS), None)
     if label is None:
         return "text", format
-    if format == "jsonl":
-        said = f"Its rows have '{label}', which is not read; wanted"
-    else:
-        said = f"It has a column '{label}', and labels are not read from {format}; convert it to JSON lines, one object per row"
-    return f'{said}: {{"text": "…", "intent": "…"}}. For its text alone, name it in the recipe as a source of a corpus'
+    has, wanted = (
+        ("Its rows have", '{"text": "…", "intent": "…"}') if format == "jsonl" else ("It has a column", "text and intent")
+    )
+    return (
+        f"{has} '{label}', which is not read; wanted: {wanted}. For its text alone, name it in the recipe as a source of a corpus"
+    )
 
 
 def _rasa_language(file: Path, folder: Path) -> str | None:

@@ -17,6 +17,7 @@ from understudy.corpus.formats import Labelled, json_format, read_massive, read_
 from understudy.corpus.lines import first_line
 from understudy.corpus.rasa import read_rasa
 from understudy.corpus.sampling import derive, normal
+from understudy.corpus.tabular import is_labelled, read_table
 from understudy.errors import DataError, nearest
 from understudy.interpretation import Interpretation
 
@@ -32,11 +33,13 @@ __all__ = [
     "read_partitions",
 ]
 
-LabelFormat = Literal["auto", "massive", "bio", "seq", "rasa", "spans"]
+LabelFormat = Literal["auto", "massive", "bio", "seq", "rasa", "spans", "table"]
 SUFFIXES = {
     ".jsonl": "massive", ".ndjson": "massive", ".json": "massive", ".yml": "rasa", ".yaml": "rasa",
     ".bio": "bio", ".iob": "bio", ".iob2": "bio", ".conll": "bio", ".tsv": "bio", ".txt": "bio", ".conllu": "bio", ".in": "seq",
+    ".csv": "table", ".parquet": "table",
 }  # fmt: skip
+_EITHER = {"spans": (".jsonl", ".ndjson", ".json"), "table": (".tsv",)}  # suffixes that formats share
 _TRIES = 500
 
 
@@ -49,7 +52,8 @@ class LabelSource(Config):
         builtin: the built-in world instead of a path.
         size: of the built-in world: rows per language of each partition, e.g. {train = 40, dev = 200}.
         format: told by default from the names and, of JSON lines, from the keys of the first: `annot_utt` is MASSIVE's, `text`
-            and `intent` are "spans", which this stage itself writes.
+            and `intent` are "spans", which this stage itself writes. A "table" is CSV, TSV or parquet with the columns text (or
+            utterance) and intent, and tags (or slot_labels) where there are slots.
         partition: name of the partition of rows that do not say theirs; by default from the name of the file or its folder
             (train, valid or dev, test), else train.
         locale: locale or language of rows that do not say theirs; by default from the name of the file or its folder.
@@ -125,10 +129,7 @@ def read_labelled(source: LabelSource, *, seed: int = 0) -> Iterator[Labelled]:
 
 def _from_files(source: LabelSource) -> Iterator[Labelled]:
     assert source.path is not None
-    paths = expand(
-        source.path,
-        tuple(s for s, f in SUFFIXES.items() if source.format in ("auto", f) or (source.format, f) == ("spans", "massive")),
-    )
+    paths = expand(source.path, _suffixes(source.format))
     whole = [p for p in paths if Path(p).name == "seq.in"]
     for path in whole if source.format == "seq" or (whole and source.format == "auto") else paths:
         format = _detect(path) if source.format == "auto" else source.format
@@ -143,7 +144,12 @@ def _from_files(source: LabelSource) -> Iterator[Labelled]:
             yield from _READERS[format](path, partition=partition, locale=locale)
 
 
-_READERS = {"massive": read_massive, "bio": read_bio, "rasa": read_rasa, "spans": read_own}
+_READERS = {"massive": read_massive, "bio": read_bio, "rasa": read_rasa, "spans": read_own, "table": read_table}
+
+
+def _suffixes(format: LabelFormat) -> tuple[str, ...]:
+    """Of the files that a folder is searched for."""
+    return tuple(s for s, f in SUFFIXES.items() if format in ("auto", f) or s in _EITHER.get(format, ()))
 
 
 def _detect(path: str) -> str:
@@ -153,8 +159,10 @@ def _detect(path: str) -> str:
             "the format of these labels cannot be told from this name",
             where=path,
             wanted=f"a name ending in {', '.join(SUFFIXES)}",
-            hint="Or say format = massive, bio, seq, rasa or spans",
+            hint="Or say format = massive, bio, seq, rasa, spans or table",
         )
+    if suffix == ".tsv" and is_labelled(first_line(path).split("\t")):
+        return "table"
     if SUFFIXES[suffix] != "massive":
         return SUFFIXES[suffix]
     first = first_line(path)
