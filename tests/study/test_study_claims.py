@@ -81,10 +81,8 @@ def test_each_seed_is_taught_by_the_same_seed() -> None:
     taught = [study.stages[f"{HERE}5/taught-{number}"] for number in (0, 1)]
     assert [(t["teacher"], t["seed"]) for t in taught] == [(f"{HERE}5/assistant", 7), (f"{HERE}5/assistant@1", 8)]
     assert {t["unlabelled"] for t in taught} == {"traffic"}
-    assert study.stages[f"{HERE}5/report"]["models"] == {
-        "taught": [f"{HERE}5/taught-0", f"{HERE}5/taught-1"],
-        "student": [f"{HERE}5/student", f"{HERE}5/student@1"],
-    }
+    assert study.stages[f"{HERE}5/taught-report"]["models"] == {"taught": [f"{HERE}5/taught-0", f"{HERE}5/taught-1"]}
+    assert study.stages[f"{HERE}5/student-report"]["models"] == {"student": [f"{HERE}5/student", f"{HERE}5/student@1"]}
 
 
 def test_noised_utterances_are_passed_over_half_as_often() -> None:
@@ -94,16 +92,20 @@ def test_noised_utterances_are_passed_over_half_as_often() -> None:
     assert counted["steps"] == 30
 
 
-def test_what_is_misheard_is_scored_by_the_same_models_in_a_report_of_its_own() -> None:
-    stages = made(only=["noise", "misheard"]).stages
-    reports = {name.removeprefix(f"{HERE}5/"): table for name, table in stages.items() if table["kind"] == "evaluate"}
-    assert {name: table.get("noise") for name, table in reports.items()} == {
-        "report": None,
-        "misheard": {"asr": 0.1, "switch": 0.1},
+def reports(study: Study) -> dict[str, dict[str, Any]]:
+    return {name.removeprefix(f"{HERE}5/"): table for name, table in study.stages.items() if table["kind"] == "evaluate"}
+
+
+def test_what_is_misheard_is_scored_in_reports_of_its_own() -> None:
+    found, noise = reports(made(only=["noise", "misheard"])), {"asr": 0.1, "switch": 0.1}
+    assert {name: table.get("noise") for name, table in found.items()} == {
+        "noised-report": None,
+        "student-report": None,
+        "noised-misheard": noise,
+        "student-misheard": noise,
     }
-    assert list(reports["misheard"]["models"]) == ["noised, misheard", "student, misheard"]
-    assert list(reports["misheard"]["models"].values()) == list(reports["report"]["models"].values())
-    assert f"{HERE}5/report" not in made(only=["misheard"]).stages
+    assert found["noised-misheard"]["models"] == found["noised-report"]["models"]
+    assert list(reports(made(only=["misheard"]))) == ["noised-misheard", "student-misheard"]
 
 
 def test_what_a_claim_is_about_is_in_no_other_arm() -> None:
@@ -133,8 +135,17 @@ def test_a_budget_is_a_percentage(text: str) -> None:
 def test_what_the_recipe_has_is_not_made_again() -> None:
     recipe = load(name="massive-cpu")
     study = claims(recipe, read_parts(recipe), percents=["5", "100"], only=["pretraining"], seeds=1)
-    assert study.stages[f"{HERE}5/report"]["models"] == {"student": ["student-nlu-few"], "scratch": ["scratch-nlu-few"]}
-    assert study.stages[f"{HERE}100/report"]["models"] == {"student": ["student-nlu"], "scratch": ["scratch-nlu"]}
+    models = {
+        (budget, arm): study.stages[f"{HERE}{budget}/{arm}-report"]["models"]
+        for budget in (5, 100)
+        for arm in ("student", "scratch")
+    }
+    assert models == {
+        (5, "student"): {"student": ["student-nlu-few"]},
+        (5, "scratch"): {"scratch": ["scratch-nlu-few"]},
+        (100, "student"): {"student": ["student-nlu"]},
+        (100, "scratch"): {"scratch": ["scratch-nlu"]},
+    }
 
 
 def test_zero_shot_arms_learn_from_all_labels_of_one_locale() -> None:
@@ -147,7 +158,7 @@ def test_zero_shot_arms_learn_from_all_labels_of_one_locale() -> None:
 
 def test_only_some_claims_are_asked_for() -> None:
     study = made(only=["hidden"])
-    assert list(study.stages[f"{HERE}5/report"]["models"]) == ["student", "unmatched"]
+    assert list(reports(study)) == ["student-report", "unmatched-report"]
     assert not any("direct" in name for name in study.stages)
     with pytest.raises(RecipeError, match="Did you mean 'hidden'"):
         made(only=["hiden"])

@@ -78,12 +78,12 @@ def claims(
     for budget in learned:
         folder = f"{FOLDER}/{NAME}/{budget.name}"
         models = {arm: _finetuned(made, arm, encoders, budget, folder) for arm in arms}
-        for title, misheard in (("report", False), ("misheard", True)):
-            heard = {arm: models[arm.removesuffix(_MISHEARD)] for arm in scored if arm.endswith(_MISHEARD) is misheard}
-            if heard:
-                noise = {"noise": NOISE} if misheard else {}
-                report = made.evaluated(f"{folder}/{title}", heard, outcomes=True, **noise)
-                trials += [Trial(arm, budget.title, budget.percent, report, tuple(m), budget.locale) for arm, m in heard.items()]
+        for arm in scored:
+            model = arm.removesuffix(_MISHEARD)
+            end, more = ("report", {}) if model == arm else ("misheard", {"noise": NOISE})
+            # A report for each arm: they are made side by side, and stay up to date when other claims are asked about.
+            report = made.evaluated(f"{folder}/{model}-{end}", {model: models[model]}, outcomes=True, **more)
+            trials.append(Trial(arm, budget.title, budget.percent, report, tuple(models[model]), budget.locale))
     wanted = list(dict.fromkeys(trial.report for trial in trials))
     return Study(NAME, "The claims", made.added, wanted, lambda found: read(found, chosen, trials, parts.partition, seeds))
 

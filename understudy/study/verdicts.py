@@ -29,8 +29,8 @@ JUDGED = {"exact_match": "exact match", "slot_f1": "slot F1", "intent_accuracy":
 class Trial:
     """An arm at a budget, and the stages that tell of it.
 
-    percent: of the labels, None of a zero-shot trial. report: an evaluate stage with outcomes, the arm among its models.
-    models: the finetune stages. locale: the one that was learned from, which is not scored.
+    percent: of the labels, None of a zero-shot trial. report: an evaluate stage with outcomes, of this arm alone. models: the finetune
+    stages. locale: the one that was learned from, which is not scored.
     """
 
     arm: str
@@ -84,10 +84,9 @@ class Scored:
 
 def read(recipe: Recipe, pairs: Sequence[Pair], trials: Sequence[Trial], partition: str, seeds: int) -> Findings:
     """What the artifacts of all trials say of all claims."""
-    reports = {trial.report: Outcomes.load(recipe.directory(trial.report)) for trial in trials}
     scored: defaultdict[str, list[Scored]] = defaultdict(list)
     for trial in trials:
-        scored[trial.arm].append(_scored(recipe, trial, reports[trial.report]))
+        scored[trial.arm].append(_scored(recipe, trial))
     spread = (
         "One seed of fine-tuning: intervals are over utterances alone."
         if seeds == 1
@@ -96,7 +95,9 @@ def read(recipe: Recipe, pairs: Sequence[Pair], trials: Sequence[Trial], partiti
     return found(pairs, scored, [f"Scored on the partition `{partition}`, mean over locales. {spread}"])
 
 
-def _scored(recipe: Recipe, trial: Trial, outcomes: Outcomes) -> Scored:
+def _scored(recipe: Recipe, trial: Trial) -> Scored:
+    outcomes = Outcomes.load(recipe.directory(trial.report))
+    (counted,) = outcomes.models.values()
     rows = [i for i, locale in enumerate(outcomes.locales) if locale != trial.locale]
     if not rows:
         raise DataError(
@@ -106,7 +107,7 @@ def _scored(recipe: Recipe, trial: Trial, outcomes: Outcomes) -> Scored:
     manifests = [artifact.peek(recipe.directory(name)) for name in trial.models]
     updates = [float(m.metrics["steps"]) for m in manifests if m is not None]
     locales = tuple(outcomes.locales[i] for i in rows)
-    return Scored(trial.budget, trial.percent, outcomes.models[trial.arm][rows], locales, float(np.mean(updates)))
+    return Scored(trial.budget, trial.percent, counted[rows], locales, float(np.mean(updates)))
 
 
 def found(pairs: Sequence[Pair], scored: Mapping[str, Sequence[Scored]], notes: Sequence[str] = ()) -> Findings:
