@@ -82,6 +82,10 @@ def test_checkpoints_beside_what_comes_of_them() -> None:
     assert findings.tables[0].rows[0] == ("1,000", 50.0, 10.0)
     assert findings.tables[1].rows[0][0] == "perplexity"
     assert findings.tables[1].rows[0][4] == pytest.approx(-1.0)
+    assert findings.tables[1].rows[1][0] == "log perplexity"
+    # By hand: of ln 50, ln 30, ln 20 and 10, 20, 40.
+    assert findings.tables[1].rows[1][2] == pytest.approx(-0.9673, abs=5e-5)
+    assert set(findings.more["correlations"]) == {"perplexity", "log_perplexity"}
     assert findings.figures["figure.svg"].startswith("<svg")
     assert "var(" not in findings.figures["figure.svg"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 __all__ = [
     "band_plot",
@@ -27,6 +27,7 @@ __all__ = [
 
 # Colours that stand for CSS variables; unlikely to be drawn by chance.
 INK, FAINT, SERIES = "#010203", "#040506", tuple(f"#0a0b0{i}" for i in range(1, 7))
+ORDERS = 20  # a span that a plot shows in orders of magnitude
 _VARIABLES = {INK: "var(--ink-2)", FAINT: "var(--rule)", **{c: f"var(--series-{i})" for i, c in enumerate(SERIES, start=1)}}
 _ON_PAPER = {
     "ink-2": "#444", "rule": "#ccc", "series-1": "#a8203a", "series-2": "#23788c", "series-3": "#b9801a",
@@ -106,13 +107,22 @@ def loss_plot(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
 
 
 def scatter_plot(panels: Mapping[str, Sequence[tuple[float, float]]], score: str) -> str:
-    """`score` over something else as an SVG element: a panel for each of `panels`, (x, score) points by what x is."""
+    """`score` over something else as an SVG element: a panel for each of `panels`, (x, score) points by what x is.
+
+    What spans orders of magnitude is drawn in them.
+    """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(3.6 * len(panels), 3.0), layout="constrained")
         for number, (name, points) in enumerate(panels.items(), start=1):
             axes = figure.add_subplot(1, len(panels), number)
             axes.plot(*zip(*points, strict=True), color=SERIES[0], linewidth=1.2, marker="o", markersize=5)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+            values = [x for x, _ in points]
+            if min(values) > 0 and max(values) > ORDERS * min(values):
+                axes.set_xscale("log")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+                axes.xaxis.set_major_formatter("{x:,g}")
+                axes.minorticks_off()
             axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
             axes.set_xlabel(_plain(name))
             axes.set_ylabel(_plain(score) if number == 1 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["found", "measured", "validation"]
 
 NAME = "validation"
 MEASURES = {"perplexity": "perplexity", "fill": "nouns filled, %"}
+LOG = "log perplexity"
 PARTS = ("stage1", "stage2", "assistant", "student")
 
 
@@ -100,14 +102,18 @@ def found(checkpoints: Sequence[Mapping[str, Any]], scores: Mapping[str, float |
     ]
     pairs = {m: [(one.get(m), scores.get(str(one["examples"]))) for one in checkpoints] for m in known}
     between = {measure: correlation(points) for measure, points in pairs.items()}
+    if "perplexity" in pairs:  # it falls by orders of magnitude, and a line through that is a line through its first checkpoints
+        logs = [(None if x is None else math.log(x), y) for x, y in pairs["perplexity"]]
+        between = {"perplexity": between["perplexity"], LOG: correlation(logs), **between}
     tables = [
         Table("By examples seen", ("examples", *(MEASURES[m] for m in known), score), tuple(rows)),
         correlated(
-            f"Correlation with {score.removesuffix(', %')}", {MEASURES[m].removesuffix(", %"): one for m, one in between.items()}
+            f"Correlation with {score.removesuffix(', %')}",
+            {MEASURES.get(m, m).removesuffix(", %"): one for m, one in between.items()},
         ),
     ]
     notes = ["Checkpoints of one run are not independent of one another: the p-values are too small."]
     panels = {MEASURES[m]: [(x, y) for x, y in points if x is not None and y is not None] for m, points in pairs.items()}
     figures = {"figure.svg": standalone(scatter_plot(panels, score))} if any(panels.values()) else {}
-    more = {"correlations": {measure: vars(one) for measure, one in between.items()}}
+    more = {"correlations": {measure.replace(" ", "_"): vars(one) for measure, one in between.items()}}
     return Findings(tables, notes, more, figures)
