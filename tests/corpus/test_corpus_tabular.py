@@ -33,7 +33,7 @@ def test_multiatis_as_it_is_distributed(tmp_path: Path) -> None:
 
 
 def test_a_spreadsheet_of_texts_and_intents(tmp_path: Path) -> None:
-    rows = 'text,intent,domain,locale,split,notes\n"turn it off, please",lights_off,home,en-GB,Validation,x\nhi,greet,,,,\n'
+    rows = 'text,intent,domain,locale,split,notes\n"turn it off, please",lights_off,home,en-GB,validation,x\nhi,greet,,,,\n'
     assert read(put(tmp_path / "x.csv", rows)) == [
         ("dev", Interpretation("turn it off, please", "lights_off", (), "home", locale="en-GB")),
         ("train", Interpretation("hi", "greet", (), "greet", locale="en-US")),

@@ -19,7 +19,7 @@ from understudy.corpus.lines import BadLines, lines
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot, parse_annotation
 
-__all__ = ["Labelled", "domain_of", "every_line", "identity", "json_format", "read_massive", "read_own", "string", "write_row"]
+__all__ = ["Labelled", "domain_of", "every_line", "json_format", "labelled", "read_massive", "read_own", "string", "write_row"]
 
 Labelled = tuple[str, Interpretation]
 
@@ -71,10 +71,19 @@ def string(record: Mapping[str, Any], key: str, where: str, default: str | None 
     return value
 
 
-def identity(record: Mapping[str, Any]) -> str:
-    """The `id` of a row, which its translations share; empty where it has none."""
-    value = record.get("id")
-    return str(value) if isinstance(value, str | int) else ""
+def labelled(
+    row: Mapping[str, Any], text: str, intent: str, slots: Sequence[Slot], *, partition: str, locale: str | None, where: str
+) -> Labelled:
+    """An utterance with what its row says beside: domain, locale, partition, and the id that its translations share.
+
+    What it does not say, or leaves empty, is `partition`, `locale` and the domain of its intent. Raises DataError for what is no string.
+    """
+    named = string(row, "partition", where, "") or partition
+    domain = string(row, "domain", where, "") or domain_of(intent)
+    place = string(row, "locale", where, "") or locale or ""
+    number = row.get("id")
+    known = str(number) if isinstance(number, str | int) else ""
+    return PARTITIONS.get(named, named), Interpretation(text, intent, tuple(slots), domain, locale=place, id=known)
 
 
 def read_massive(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
@@ -86,10 +95,9 @@ def read_massive(path: str, *, partition: str, locale: str | None) -> Iterator[L
         text, intent = string(row, "utt", where), string(row, "intent", where)
         annotated, slots = parse_annotation(string(row, "annot_utt", where), where=where)
         moved = tuple(_onto(text, annotated, slots, where))
-        named = string(row, "partition", where, partition)
-        domain = string(row, "scenario", where, "") or domain_of(intent)
-        place = string(row, "locale", where, locale or "")
-        yield PARTITIONS.get(named, named), Interpretation(text, intent, moved, domain, locale=place, id=identity(row))
+        yield labelled(
+            {**row, "domain": row.get("scenario", "")}, text, intent, moved, partition=partition, locale=locale, where=where
+        )
 
 
 def _onto(text: str, annotated: str, slots: Sequence[Slot], where: str) -> Iterator[Slot]:
@@ -126,10 +134,7 @@ def read_own(path: str, *, partition: str, locale: str | None) -> Iterator[Label
         for left, right in itertools.pairwise(slots):
             if right.start < left.end:
                 raise DataError("two slots overlap", where=where, got=f"{left.name}={left.value!r}, {right.name}={right.value!r}")
-        part = string(row, "partition", where, partition)
-        domain = string(row, "domain", where, "") or domain_of(intent)
-        place = string(row, "locale", where, locale or "")
-        yield PARTITIONS.get(part, part), Interpretation(text, intent, tuple(slots), domain, locale=place, id=identity(row))
+        yield labelled(row, text, intent, slots, partition=partition, locale=locale, where=where)
 
 
 def _own_slot(item: Any, text: str, where: str) -> Slot:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from understudy.corpus.bio import tagged
-from understudy.corpus.files import PARTITIONS, suffix_of
-from understudy.corpus.formats import Labelled, domain_of, identity, string
+from understudy.corpus.files import suffix_of
+from understudy.corpus.formats import Labelled, labelled, string
 from understudy.corpus.lines import BadLines
 from understudy.corpus.records import csv_records, parquet_records
 from understudy.corpus.tables import parquet_columns
-from understudy.interpretation import Interpretation, Slot
+from understudy.interpretation import Slot
 
 __all__ = ["is_labelled", "read_table"]
 
@@ -51,10 +51,8 @@ def read_table(path: str, *, partition: str, locale: str | None) -> Iterator[Lab
         where = f"{path}:{number}"
         row = {name: record[column] for name, column in _known(record.keys()).items()}
         text, intent = string(row, "text", where).strip(), string(row, "intent", where).strip()
-        place = string(row, "locale", where, "") or locale or ""
         slots: tuple[Slot, ...] = ()
         if "tags" in row:
+            place = string(row, "locale", where, "") or locale or ""
             text, slots = tagged(text.split(), string(row, "tags", where).split(), place, where=where)
-        named = string(row, "partition", where, "").lower() or partition
-        domain = string(row, "domain", where, "") or domain_of(intent)
-        yield PARTITIONS.get(named, named), Interpretation(text, intent, slots, domain, locale=place, id=identity(row))
+        yield labelled(row, text, intent, slots, partition=partition, locale=locale, where=where)
