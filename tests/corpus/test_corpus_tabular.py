@@ -46,6 +46,26 @@ def test_parquet(tmp_path: Path) -> None:
     assert read(tmp_path / "test.parquet") == [("test", replace(WAKE, id="3"))]
 
 
+def test_a_cell_without_a_value_says_nothing(tmp_path: Path) -> None:
+    columns = {"text": ["hi", "ciao"], "intent": ["greet", "greet"], "locale": [None, "it-IT"], "split": ["test", None]}
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    found = [(partition, row.locale) for partition, row in read(tmp_path / "x.parquet")]
+    assert found == [("test", "en-US"), ("train", "it-IT")]
+    pq.write_table(pa.table(columns | {"intent": ["greet", None]}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet:2: this line has no 'intent'"):
+        read(tmp_path / "x.parquet")
+
+
+def test_as_a_spreadsheet_program_saves_it(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b'\xef\xbb\xbftext,intent\r\n"one, two",count\r\n')
+    assert [row.text for _, row in read(tmp_path / "x.csv")] == ["one, two"]
+
+
+def test_other_columns_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.csv: this table has no labelled utterances. Got: query;label. Wanted: columns text"):
+        read(put(tmp_path / "x.csv", "query;label\nhi;greet\n"))
+
+
 def test_japanese_tokens_are_joined_without_spaces(tmp_path: Path) -> None:
     put(tmp_path / "train_JA.tsv", "utterance\tslot_labels\tintent\n金曜日 の 午前\tB-date O B-time\talarm\n")
     [(_, found)] = read_labelled(LabelSource(path=str(tmp_path)))

@@ -14,6 +14,7 @@ from understudy.corpus.formats import Labelled, labelled, string
 from understudy.corpus.lines import BadLines
 from understudy.corpus.records import csv_records, parquet_records
 from understudy.corpus.tables import parquet_columns
+from understudy.errors import DataError
 from understudy.interpretation import Slot
 
 __all__ = ["is_labelled", "read_table"]
@@ -49,7 +50,10 @@ def read_table(path: str, *, partition: str, locale: str | None) -> Iterator[Lab
         records = csv_records(path, bad, ())
     for number, record in records:
         where = f"{path}:{number}"
-        row = {name: record[column] for name, column in _known(record.keys()).items()}
+        if not is_labelled(record.keys()):
+            wanted = "columns text (or utterance) and intent, parted by commas, in .tsv by tabs"
+            raise DataError("this table has no labelled utterances", where=path, got=", ".join(record), wanted=wanted)
+        row = {name: record[column] for name, column in _known(record.keys()).items() if record[column] is not None}
         text, intent = string(row, "text", where).strip(), string(row, "intent", where).strip()
         slots: tuple[Slot, ...] = ()
         if "tags" in row:
