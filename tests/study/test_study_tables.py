@@ -90,6 +90,16 @@ def test_checkpoints_beside_what_comes_of_them() -> None:
     assert "var(" not in findings.figures["figure.svg"]
 
 
+def test_a_measure_without_a_score_beside_it_leaves_its_panel_empty() -> None:
+    checkpoints = [
+        {"examples": 1000, "perplexity": 2000.0},
+        {"examples": 2000, "perplexity": 20.0},
+        {"examples": 4000, "fill": 1.0},
+    ]
+    findings = found(checkpoints, {"1000": 10.0, "2000": 20.0, "4000": None}, "exact match, %")
+    assert findings.figures["figure.svg"].startswith("<svg")
+
+
 def test_tables_are_written_whole(tmp_path: Path) -> None:
     write(tmp_path / "study", "# page\n", {"study": "x"}, {"figure.svg": "<svg/>"})
     assert sorted(path.name for path in (tmp_path / "study").iterdir()) == ["figure.svg", "table.json", "table.md"]

@@ -118,7 +118,7 @@ def scatter_plot(panels: Mapping[str, Sequence[tuple[float, float]]], score: str
             axes.plot(*zip(*points, strict=True), color=SERIES[0], linewidth=1.2, marker="o", markersize=5)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
             values = [x for x, _ in points]
-            if min(values) > 0 and max(values) > ORDERS * min(values):
+            if values and 0 < ORDERS * min(values) < max(values):
                 axes.set_xscale("log")
                 axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
                 axes.xaxis.set_major_formatter("{x:,g}")
