@@ -126,6 +126,14 @@ def test_csv_errors_name_line_and_column(tmp_path: Path) -> None:
         list(rows(source(path=str(tmp_path / "de.csv"))))
 
 
+def test_columns_that_share_a_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "de.csv").write_text("text,,text,\na,,b,\n")
+    with pytest.raises(DataError, match=r"de\.csv:1: two columns have the name 'text'. Got: text, , text, "):
+        list(rows(source(path=str(tmp_path / "de.csv"))))
+    (tmp_path / "de.csv").write_text("text,,\na,,\n")  # columns without a name, as spreadsheets leave them, are no matter
+    assert [r.text for r in rows(source(path=str(tmp_path / "de.csv")))] == ["a"]
+
+
 def test_conllu_gives_its_sentences(tmp_path: Path) -> None:
     (tmp_path / "de.conllu").write_text("# text = Ein Satz.\n1\tEin\t_\n\n# text = Noch einer.\n")
     assert [r.text for r in rows(source(path=str(tmp_path / "de.conllu")))] == ["Ein Satz.", "Noch einer."]

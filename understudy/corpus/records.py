@@ -67,7 +67,7 @@ def _csv(path: str, bad: BadLines, of: Columns, span: Span | None = None) -> Ite
 
 
 def csv_records(path: str, bad: BadLines, needed: Sequence[str], *, max_line: int = MAX_LINE) -> Iterator[Record]:
-    """Rows of a CSV or TSV file by the names of its first line. Raises DataError where one that is needed is not among them."""
+    """Rows of a CSV or TSV file by the names of its first line. Raises DataError where one that is needed is missing, or two share a name."""
     at = 0
 
     def numbered() -> Iterator[str]:
@@ -85,6 +85,8 @@ def csv_records(path: str, bad: BadLines, needed: Sequence[str], *, max_line: in
         header = next(reader, [])
     except csv.Error as error:
         raise DataError("the first line is not CSV", where=f"{path}:{at}", got=str(error), wanted="column names") from None
+    if twice := next((name for name in header if name and header.count(name) > 1), None):
+        raise DataError(f"two columns have the name '{twice}'", where=f"{path}:1", got=", ".join(header), wanted="a name for each column")
     missing = [c for c in needed if c not in header]
     if missing:
         raise DataError(
