@@ -86,7 +86,9 @@ def csv_records(path: str, bad: BadLines, needed: Sequence[str], *, max_line: in
     except csv.Error as error:
         raise DataError("the first line is not CSV", where=f"{path}:{at}", got=str(error), wanted="column names") from None
     if twice := next((name for name in header if name and header.count(name) > 1), None):
-        raise DataError(f"two columns have the name '{twice}'", where=f"{path}:1", got=", ".join(header), wanted="a name for each column")
+        raise DataError(
+            f"two columns have the name '{twice}'", where=f"{path}:1", got=", ".join(header), wanted="a name for each column"
+        )
     missing = [c for c in needed if c not in header]
     if missing:
         raise DataError(
