@@ -57,6 +57,11 @@ def test_the_interval_adds_both_errors() -> None:
     assert interval(10.0, 0.0, 0.0, utterances=5, seeds=3) == (10.0, 10.0)
 
 
+def test_one_utterance_says_nothing_of_others() -> None:
+    found = differences(counted([1, 1]), counted([0, 0]), ["de-DE", "en-US"])["exact_match"]
+    assert (found.mean, found.low, found.high, verdict(found)) == (100, -100, 100, "open")
+
+
 def test_translations_are_drawn_together() -> None:
     # Three locales right and wrong together know no more than one of them.
     one, other = [1, 1, 1, 0] * 5, [1, 0, 1, 0] * 5

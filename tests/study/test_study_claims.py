@@ -15,7 +15,7 @@ from understudy.errors import RecipeError
 from understudy.evaluation.metrics import COUNTS
 from understudy.recipe import Recipe
 from understudy.study.claims import CLAIMS, budgets, claims
-from understudy.study.parts import Parts, read_parts
+from understudy.study.parts import Parts, Stages, read_parts
 from understudy.study.run import Study
 from understudy.study.tables import markdown
 from understudy.study.verdicts import Pair, Scored, found
@@ -74,6 +74,24 @@ def test_all_arms_are_fine_tuned_alike() -> None:
     alike = {(t["data"], t["labels"], t["optimizer"], t["lr"]) for t in models.values()}
     assert alike == {("labels", 0.05, "muon", 1e-3)}
     assert {t["epochs"] for name, t in models.items() if not name.endswith("noised")} == {60}
+
+
+def test_a_twin_that_is_fine_tuned_otherwise_is_told() -> None:
+    recipe = load("stage.scratch-nlu.lr=5e-4", "study.full.smoothing=0.1")
+    made = Stages(recipe, read_parts(recipe))
+    apart = "The twin is fine-tuned as its own stage says, the others otherwise (in brackets): lr 0.0005 (0.001), smoothing 0.0 (0.1)."
+    assert made.twin_apart() == [apart]
+    recipe = load("stage.scratch-nlu.dropout=0.2")  # a part of its shape
+    assert Stages(recipe, read_parts(recipe)).twin_apart() == []
+
+
+def test_a_seed_of_its_own_goes_over_to_what_is_made_of_a_stage() -> None:
+    study = made("stage.student.seed=7", "stage.student-nlu.seed=5", "stage.scratch-nlu.seed=3", seeds=2)
+    assert study.stages[f"{HERE}unmatched"]["seed"] == study.stages[f"{HERE}generic"]["seed"] == 7
+    assert "seed" not in study.stages[f"{HERE}continued"]
+    # Labels are drawn by the seed: all arms have the same ones.
+    assert {study.stages[f"{HERE}5/{arm}"]["seed"] for arm in ("student", "scratch", "assistant", "direct")} == {5}
+    assert [study.stages[f"{HERE}5/taught-{number}"]["seed"] for number in (0, 1)] == [5, 6]
 
 
 def test_each_seed_is_taught_by_the_same_seed() -> None:

@@ -48,6 +48,10 @@ def test_no_warm_up_starts_at_the_peak() -> None:
     assert rate(2) == pytest.approx(1.0)
 
 
+def test_the_last_update_has_the_least_rate_unless_it_is_the_only_one() -> None:
+    assert [ScheduleConfig().of(peak=1.0, steps=steps)(steps) for steps in (1, 2, 3)] == [1.0, 0.0, 0.0]
+
+
 def test_a_least_rate_above_the_peak_is_the_peak() -> None:
     rate = ScheduleConfig(warmup=0, decay_steps=100, min_lr=1.0).of(peak=0.1, steps=1000)
     assert [rate(n) for n in (1, 100, 1000)] == [0.1, 0.1, 0.1]

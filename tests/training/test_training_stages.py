@@ -224,12 +224,13 @@ def test_without_a_domain_loss_there_is_no_domain_head(world: World, tmp_path: P
     assert (found.domain, found.out_of_domain) == (predict.labels.domains[found.intent], False)
 
 
-def test_a_threshold_needs_utterances_to_choose_it_by(world: World, tmp_path: Path) -> None:
+def test_a_choice_needs_utterances_to_choose_by(world: World, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="'accept' needs utterances"):
         finetuning(model=SHAPE, tokenizer="tok", accept=0.9)
-    config = finetuning(model=SHAPE, tokenizer="tok", accept=0.9, held_out=0.001)
-    with pytest.raises(TrainingError, match="no utterances to choose a threshold by"):
-        run_stage(finetune.run, config, tmp_path / "nlu", world.inputs, kind="nlu")
+    for wants, key in (({"accept": 0.9}, "accept"), ({"select": "best"}, "select = 'best'")):
+        config = finetuning(model=SHAPE, tokenizer="tok", held_out=0.001, **wants)
+        with pytest.raises(TrainingError, match=f"no held-out utterances to choose by.*leave out {key}"):
+            run_stage(finetune.run, config, tmp_path / "nlu", world.inputs, kind="nlu")
 
 
 def test_budgets_are_stratified_and_nested(world: World) -> None:

@@ -126,12 +126,15 @@ def interval(
 
     Their squares are added. Three seeds tell little of how far seeds lie apart, which a normal interval would not own to: Student's
     t is used, with the degrees of freedom of Welch and Satterthwaite (Satterthwaite 1946). What depends on utterance and seed at
-    once is in both errors, so the interval is rather too wide than too narrow.
+    once is in both errors, so the interval is rather too wide than too narrow. One utterance says nothing of how others would
+    differ: then the interval is the whole scale.
     """
+    if utterances < 2:
+        return -100.0, 100.0
     u, s = over_utterances**2, (over_seeds or 0.0) ** 2
     if u + s == 0:
         return mean, mean
-    freedom = (u + s) ** 2 / (u**2 / max(utterances - 1, 1) + s**2 / max(seeds - 1, 1))
+    freedom = (u + s) ** 2 / (u**2 / (utterances - 1) + s**2 / max(seeds - 1, 1))
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * (u + s) ** 0.5
     return mean - reach, mean + reach
 

@@ -11,7 +11,7 @@ from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
 from understudy.recipe import Recipe
 from understudy.seeds import stages_of
-from understudy.study.parts import FOLDER, Parts, Stages, only_corpus, settings, stage_of
+from understudy.study.parts import FOLDER, Parts, Stages, only_corpus, settings, stage_of, unlike
 from understudy.study.run import Study
 from understudy.study.verdicts import Pair, Trial, read
 from understudy.training.distill import DistillConfig
@@ -85,7 +85,18 @@ def claims(
             report = made.evaluated(f"{folder}/{model}-{end}", {model: models[model]}, outcomes=True, **more)
             trials.append(Trial(arm, budget.title, budget.percent, report, tuple(models[model]), budget.locale))
     wanted = list(dict.fromkeys(trial.report for trial in trials))
-    return Study(NAME, "The claims", made.added, wanted, lambda found: read(found, chosen, trials, parts.partition, seeds))
+    notes = _apart(made, encoders, learned) if {"scratch", "student"} <= set(arms) else []
+    return Study(NAME, "The claims", made.added, wanted, lambda found: read(found, chosen, trials, parts.partition, seeds, notes))
+
+
+def _apart(made: Stages, encoders: Mapping[str, str], learned: Sequence[Budget]) -> list[str]:
+    return list(
+        dict.fromkeys(
+            said
+            for budget in learned
+            for said in unlike(*(_table(made, arm, encoders, budget) for arm in ("student", "scratch")))
+        )
+    )
 
 
 def _chosen(only: Collection[str]) -> list[Pair]:
@@ -198,12 +209,7 @@ _FINETUNED = ("scratch", "taught", "noised")
 def _finetuned(made: Stages, arm: str, encoders: Mapping[str, str], budget: Budget, folder: str) -> list[str]:
     """The models of an arm, one for each seed."""
     name = f"{folder}/{arm}"
-    if arm == "scratch":
-        (twin,) = made.parts.need("scratch")
-        table = settings(stage_of(made.recipe, twin, FinetuneConfig))
-    else:
-        table = made.finetuning(encoders[arm] if arm in encoders else _encoder(made, "student"))
-    table = _told(table, budget)
+    table = _table(made, arm, encoders, budget)
     if arm == "taught":
         return _taught(made, table, budget, folder)
     if arm == "noised":
@@ -211,6 +217,13 @@ def _finetuned(made: Stages, arm: str, encoders: Mapping[str, str], budget: Budg
         if table.get("steps") is None:  # an epoch passes over the copies too
             table["epochs"] = table.get("epochs", FinetuneConfig.model_fields["epochs"].default) / 2
     return stages_of(made.add(name, table, seeds=made.seeds), made.seeds)
+
+
+def _table(made: Stages, arm: str, encoders: Mapping[str, str], budget: Budget) -> dict[str, Any]:
+    """The finetune stage of an arm, but for what its claim is about."""
+    if arm == "scratch":
+        return _told(made.twinned(), budget)
+    return _told(made.finetuning(encoders[arm] if arm in encoders else _encoder(made, "student")), budget)
 
 
 def _told(table: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
@@ -223,9 +236,8 @@ def _taught(made: Stages, table: Mapping[str, Any], budget: Budget, folder: str)
     corpus = only_corpus(stage_of(made.recipe, task, ShardsConfig).mix, where=task)["corpus"]
     theirs = _told(made.finetuning(_encoder(made, "assistant")), budget)
     teachers = stages_of(made.add(f"{folder}/assistant", theirs, seeds=made.seeds), made.seeds)
+    first = table.get("seed", made.recipe.seed)
     return [
-        made.add(
-            f"{folder}/taught-{number}", {**table, "teacher": teacher, "unlabelled": corpus, "seed": made.recipe.seed + number}
-        )
+        made.add(f"{folder}/taught-{number}", {**table, "teacher": teacher, "unlabelled": corpus, "seed": first + number})
         for number, teacher in enumerate(teachers)
     ]

@@ -71,6 +71,7 @@ def table_5(recipe: Recipe, parts: Parts, *, seeds: int = 1, baseline: str | Non
     chosen = dict.fromkeys([baseline, *(["scratch"] if parts.scratch else []), "assistant", "student"])
     models = {part: made.twin() if part == "scratch" else made.finetuned(*parts.need(part)) for part in chosen}
     name = made.evaluated(f"{FOLDER}/table-5/against-{baseline}", models, baseline=baseline)
+    apart = made.twin_apart() if "scratch" in models else []
 
     def read(made_recipe: Recipe) -> Findings:
         report = report_of(made_recipe, name)
@@ -85,7 +86,7 @@ def table_5(recipe: Recipe, parts: Parts, *, seeds: int = 1, baseline: str | Non
         ]
         changes = tuple(f"{model} vs {baseline}" for model in others)
         title = f"Exact match, %, and change of its error against {baseline}, %, negative is better"
-        return Findings([Table(title, ("locale", *models, *changes), tuple(rows), signed=changes)], [_said(parts, seeds)])
+        return Findings([Table(title, ("locale", *models, *changes), tuple(rows), signed=changes)], [_said(parts, seeds), *apart])
 
     return Study("table-5", f"Exact match against {baseline}", made.added, [name], read)
 

@@ -15,12 +15,28 @@ from understudy.recipe import Recipe
 from understudy.seeds import stem
 from understudy.training.finetune import FinetuneConfig
 
-__all__ = ["FOLDER", "MODES", "Arms", "Mode", "Parts", "Stages", "only_corpus", "read_parts", "settings", "stage_of"]
+__all__ = ["FOLDER", "MODES", "Arms", "Mode", "Parts", "Stages", "only_corpus", "read_parts", "settings", "stage_of", "unlike"]
 
 FOLDER = "study"
 Mode = Literal["full", "frozen"]
 MODES: tuple[Mode, Mode] = ("full", "frozen")
 _OF_THE_MODEL = ("encoder", "model", "tokenizer", "checkpoint")
+# What parts two ways to fine-tune but for these: the model, and how the machine is used.
+_NO_MATTER = frozenset(
+    {
+        *_OF_THE_MODEL,
+        "dropout",
+        "mode",
+        "calibrate",
+        "accept",
+        "precision",
+        "float8",
+        "compile",
+        "parallel",
+        "save_every",
+        "log_to",
+    }
+)
 C = TypeVar("C", bound=StageConfig)
 
 
@@ -113,8 +129,19 @@ def stage_of(recipe: Recipe, name: str, kind: type[C]) -> C:
 
 
 def settings(config: StageConfig) -> dict[str, Any]:
-    """What a stage says, as a table to make another one of: none of the defaults."""
-    return config.model_dump(mode="json", exclude_unset=True)
+    """What a stage says, a seed of its own too, as a table to make another one of: none of the defaults."""
+    return config.model_dump(mode="json", exclude_unset=True) | ({} if config.seed is None else {"seed": config.seed})
+
+
+def unlike(others: Mapping[str, Any], twin: Mapping[str, Any]) -> list[str]:
+    """What the twin's finetune stage has otherwise than that of the others, a sentence for under a table; none where they are alike."""
+    theirs, its = (stages.parse_stage(table, where="study").model_dump(mode="json") for table in (others, twin))
+    apart = [f"{key} {its[key]} ({theirs[key]})" for key in its if key not in _NO_MATTER and its[key] != theirs[key]]
+    return (
+        [f"The twin is fine-tuned as its own stage says, the others otherwise (in brackets): {', '.join(apart)}."]
+        if apart
+        else []
+    )
 
 
 class Stages:
@@ -153,10 +180,20 @@ class Stages:
         table = self.finetuning(encoder, mode=mode, **more)
         return self.add(name or f"{FOLDER}/{encoder}-{mode}", table, seeds=self.seeds)
 
+    def twinned(self) -> dict[str, Any]:
+        """A stage that trains the student's twin as its own stage says, by the seed of the others, which also draws their labels."""
+        template, name = self.parts.need("finetune", "scratch")
+        seed = stage_of(self.recipe, template, FinetuneConfig).seed
+        return settings(stage_of(self.recipe, name, FinetuneConfig).model_copy(update={"seed": seed}))
+
     def twin(self) -> str:
         """The student's twin as its own stage says, with as many seeds as the study has."""
         (name,) = self.parts.need("scratch")
-        return self.add(f"{FOLDER}/{name}", settings(stage_of(self.recipe, name, FinetuneConfig)), seeds=self.seeds)
+        return self.add(f"{FOLDER}/{name}", self.twinned(), seeds=self.seeds)
+
+    def twin_apart(self) -> list[str]:
+        """What `unlike` says of the twin and of what is fine-tuned like the part `finetune`."""
+        return unlike(self.finetuning(str(self.parts.student)), self.twinned())
 
     def labels(self) -> str:
         """What models are scored on."""

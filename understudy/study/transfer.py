@@ -52,7 +52,7 @@ def transfer_sets(recipe: Recipe, parts: Parts, *, proportions: Sequence[str] = 
         "Transfer sets",
         made.added,
         [report, domains],
-        lambda found: _read(found, report, domains, steps(made, student), seeds),
+        lambda found: _read(found, report, domains, steps(made, student), seeds, made.twin_apart()),
     )
 
 
@@ -114,7 +114,7 @@ def _plain(arm: str) -> str:
     return arm.replace(":", "-").replace(" ", "-").replace(".", "_")
 
 
-def _read(recipe: Recipe, report_name: str, domains_name: str, updates: int, seeds: int) -> Findings:
+def _read(recipe: Recipe, report_name: str, domains_name: str, updates: int, seeds: int, apart: Sequence[str]) -> Findings:
     report = report_of(recipe, report_name)
     found = json.loads((recipe.directory(domains_name) / "domains.json").read_text(encoding="utf-8"))
     tables = [_arms(report), _by_locale(report), *(_by_domain(found, figure) for figure in FIGURES)]
@@ -123,6 +123,7 @@ def _read(recipe: Recipe, report_name: str, domains_name: str, updates: int, see
         f"{'One seed' if seeds == 1 else f'{seeds} seeds'} of fine-tuning, one of distillation.",
         "A domain's scores are over the utterances of all locales; domain accuracy is then its recall. Intent, slots and both "
         "together (exact match, SemER) are ICNER.",
+        *apart,
     ]
     more: dict[str, Any] = {"domains": found["domains"]}
     if {GENERIC, TASK} <= set(found["models"]):

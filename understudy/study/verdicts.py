@@ -82,8 +82,10 @@ class Scored:
         return averages(self.counted, self.locales)[:, FIGURES.index(figure)]
 
 
-def read(recipe: Recipe, pairs: Sequence[Pair], trials: Sequence[Trial], partition: str, seeds: int) -> Findings:
-    """What the artifacts of all trials say of all claims."""
+def read(
+    recipe: Recipe, pairs: Sequence[Pair], trials: Sequence[Trial], partition: str, seeds: int, notes: Sequence[str] = ()
+) -> Findings:
+    """What the artifacts of all trials say of all claims. notes: to be said beside it."""
     scored: defaultdict[str, list[Scored]] = defaultdict(list)
     for trial in trials:
         scored[trial.arm].append(_scored(recipe, trial))
@@ -92,7 +94,7 @@ def read(recipe: Recipe, pairs: Sequence[Pair], trials: Sequence[Trial], partiti
         if seeds == 1
         else f"{seeds} seeds of fine-tuning, ± their standard deviation, as are the bars of the figure; intervals are over utterances and seeds."
     )
-    return found(pairs, scored, [f"Scored on the partition `{partition}`, mean over locales. {spread}"])
+    return found(pairs, scored, [f"Scored on the partition `{partition}`, mean over locales. {spread}", *notes])
 
 
 def _scored(recipe: Recipe, trial: Trial) -> Scored:

@@ -117,12 +117,13 @@ def _parted(config: FinetuneConfig, path: Path, seed: int) -> tuple[list[Interpr
     if not gold:
         raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
     learned, aside = hold_out(gold, config.held_out, seed=seed)
-    if config.accept is not None and not aside:
+    wants = {"accept": config.accept is not None, "select = 'best'": config.select == "best"}
+    if not aside and (for_want := [key for key, wanted in wants.items() if wanted]):
         raise TrainingError(
-            "there are no utterances to choose a threshold by",
+            "there are no held-out utterances to choose by",
             where=path,
             got=f"{len(gold)} utterances, of which a share of {config.held_out:g} sets none aside",
-            hint="Raise held_out, or leave out accept",
+            hint=f"Raise held_out, or leave out {for_want[0]}",
         )
     return learned, aside
 

@@ -23,7 +23,7 @@ class ScheduleConfig(Config):
     warmup: updates until the peak; below 1, that share of the run.
     shape: of the rise. "linear" from 0; "exponential" from a hundredth of the peak; "noam" is rise and fall in one,
         `lr * width^-0.5 * min(n^-0.5, n * warmup^-1.5)`, where the optimizer's `lr` is the Noam factor.
-    decay: "linear" falls to `min_lr`, "constant" stays at the peak. No part in "noam".
+    decay: "linear" falls to `min_lr`, which the last update has, "constant" stays at the peak. No part in "noam".
     decay_steps: updates that the fall takes; the rest of the run where not given.
     min_lr: where the fall ends.
     """
@@ -45,7 +45,7 @@ class ScheduleConfig(Config):
         def rise_and_fall(n: int) -> float:
             if n < warmup:
                 return peak * (n / warmup if self.shape == "linear" else EXPONENTIAL_START ** (1 - n / warmup))
-            if self.decay == "constant":
+            if self.decay == "constant" or steps == 1:  # else a run of one update would learn nothing
                 return peak
             return max(least, peak - (peak - least) * (n - warmup) / fall)
 
