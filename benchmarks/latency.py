@@ -86,7 +86,7 @@ def vocabulary(folder: Path, utterances: Sequence[str], size: int) -> Path:
 
 def corpus(folder: Path, utterances: Sequence[str]) -> Path:
     """The utterances as a labels artifact, for trimming."""
-    with artifact.writing(folder, kind="corpus", config={}) as draft:
+    with artifact.writing(folder, kind="labels", config={}) as draft:
         rows = (json.dumps({"text": text, "locale": "", "intent": "intent_0", "slots": []}) for text in utterances)
         (draft.path / "train.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder

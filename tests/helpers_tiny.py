@@ -112,7 +112,7 @@ def export(nlu: Path, folder: Path, **settings: Any) -> Path:
     inputs = {str(nlu): opened}
     for name in [config.check, *(config.trim.corpora if config.trim else ())]:
         if name is not None:
-            inputs[name] = artifact.open(name, kind="corpus")
+            inputs[name] = artifact.open(name, kind=["corpus", "labels"])
     with artifact.writing(folder, kind="runtime", config=config.model_dump(mode="json"), parents=inputs) as draft:
         run_export(config, inputs, draft, seed=0)
     return folder

@@ -137,7 +137,7 @@ def test_fine_tuning_is_planned_by_utterances_of_sixteen_tokens(tmp_path: Path) 
 
 def test_epochs_are_counted_in_labels_that_are_there(tmp_path: Path) -> None:
     assert small(tmp_path)["nlu"].updates is None
-    with artifact.writing(tmp_path / "made" / "labels", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "made" / "labels", kind="labels", config={}) as draft:
         draft.metrics["locales"] = {"train": {"de-DE": 1000, "en-US": 600}}
     found = small(tmp_path, "stage.nlu.epochs=2", "stage.nlu.held_out=0.1", "stage.nlu.noise={asr = 0.1}")["nlu"]
     assert found.updates == 2 * 90  # 1,600, a tenth held out, and as many noised, by 32

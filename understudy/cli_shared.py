@@ -15,6 +15,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from understudy.config import MAX_SEED
+
 if TYPE_CHECKING:
     from understudy.artifact import Artifact
     from understudy.interpretation import Parser
@@ -42,7 +44,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobsOption = Annotated[
     int, typer.Option("--jobs", min=1, help="Stages at a time, each in a process of its own where there are more.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Seed of everything random.")]
 
 _UNBOUNDED = 1_000_000  # characters in a line
 

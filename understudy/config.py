@@ -19,10 +19,12 @@ from pydantic_core import CoreSchema, core_schema
 from understudy.errors import RecipeError, UnderstudyError, nearest
 
 __all__ = [
+    "MAX_SEED",
     "Config",
     "CorpusRef",
     "EncoderRef",
     "Kind",
+    "LabelsRef",
     "ModelRef",
     "NluRef",
     "NounsRef",
@@ -40,7 +42,8 @@ __all__ = [
 C = TypeVar("C", bound="Config")
 _TAG = re.compile(r"str|int|float|bool|(dict|list|tuple)\[.*")
 _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
-Kind = Literal["corpus", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns", "domains"]
+MAX_SEED = 2**63 - 1  # what every library's generator takes
+Kind = Literal["corpus", "labels", "tokenizer", "shards", "encoder", "nlu", "runtime", "report", "teachings", "nouns", "domains"]
 
 
 class Config(BaseModel):
@@ -60,7 +63,13 @@ class Ref(str):
 
 
 class CorpusRef(Ref):
-    kinds = ("corpus",)
+    """Text: a corpus, or labelled utterances, whose labels are not looked at."""
+
+    kinds = ("corpus", "labels")
+
+
+class LabelsRef(Ref):
+    kinds = ("labels",)
 
 
 class TokenizerRef(Ref):
@@ -106,7 +115,7 @@ class StageConfig(Config):
     """
 
     kind: str = ""
-    seed: int | None = Field(default=None, ge=0, exclude=True)
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED, exclude=True)
 
     def seeded(self, otherwise: int) -> int:
         """The stage's own seed, `otherwise` where it has none."""
@@ -151,7 +160,8 @@ def parse(model: type[C], table: Mapping[str, Any], *, where: str) -> C:
 
 def _told(error: ValidationError, model: type[BaseModel], where: str) -> RecipeError:
     """The first of the errors that pydantic found, for readers of TOML."""
-    first, *others = error.errors(include_url=False)
+    # A key that is missing may be one that is there misspelt, so that is told first.
+    first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     path = [str(part) for part in first["loc"]]
     either = bool(path) and _TAG.fullmatch(path[-1]) is not None  # an option's types are told one by one, as if they were keys
     path = path[:-1] if either else path

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from understudy import artifact, seeds, stages
 from understudy.artifact import Artifact, Manifest, Parent
-from understudy.config import Config, Ref, StageConfig, parse, refs
+from understudy.config import MAX_SEED, Config, Ref, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.toml import filled, included, override
 from understudy.training.ranks import agree, barrier, joined, ranks
@@ -64,7 +64,7 @@ class Recipe(Config):
 
 class _TopLevel(Config):
     name: str
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     artifacts: Path | None = None
     data_root: Path | None = None
     stage: dict[str, dict[str, Any]]

@@ -58,7 +58,7 @@ CONFIGS: dict[str, type[StageConfig]] = {
 
 MAKES: dict[str, Kind] = {
     "corpus": "corpus",
-    "labels": "corpus",
+    "labels": "labels",
     "nouns": "nouns",
     "tokenizer": "tokenizer",
     "shards": "shards",

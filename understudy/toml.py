@@ -18,7 +18,7 @@ _OPENING = ("[", "{", '"', "'")
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in a TOML file. Raises RecipeError naming the file and line."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise RecipeError("there is no such recipe", where=path, hint="`understudy init DIR` writes one") from None
     except IsADirectoryError:

@@ -22,9 +22,9 @@ from understudy.text.spoken import Formatter
 
 def make(out: Path, *, seed: int = 0, **options: Any) -> artifact.Artifact:
     config = parse(LabelsConfig, {"kind": "labels", **options}, where="stage.labels")
-    with artifact.writing(out, kind="corpus", config=config.model_dump(mode="json"), seed=seed) as draft:
+    with artifact.writing(out, kind="labels", config=config.model_dump(mode="json"), seed=seed) as draft:
         run(config, {}, draft, seed=seed)
-    return artifact.open(out, kind="corpus")
+    return artifact.open(out, kind="labels")
 
 
 def write(path: Path, *rows: tuple[str, str, str]) -> dict[str, str]:
@@ -211,7 +211,7 @@ def test_the_files_a_stage_reads_are_known(tmp_path: Path) -> None:
 
 def test_labels_are_read_by_partition_from_an_artifact_as_from_files(tmp_path: Path) -> None:
     config = LabelsConfig(sources=(LabelSource(builtin="assistant", size={"train": 2, "dev": 1}, languages=("en",)),))
-    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "labels", kind="labels", config={}) as draft:
         run(config, {}, draft, seed=0)
     found = read_partitions(tmp_path / "labels")
     assert {name: len(rows) for name, rows in found.items()} == {"train": 2, "dev": 1}

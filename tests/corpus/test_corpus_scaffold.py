@@ -111,7 +111,7 @@ def made(recipe: dict[str, Any], name: str, out: Path) -> Path:
     config: Any = parse(kind, table, where=name)
     run: Any = build.run if table["kind"] == "corpus" else labels.run
     inputs = {ref: artifact.open(out / ref if (out / ref).is_dir() else made(recipe, ref, out)) for ref in refs(config)}
-    with artifact.writing(out / name, kind="corpus", config={}, seed=0) as draft:
+    with artifact.writing(out / name, kind=table["kind"], config={}, seed=0) as draft:
         run(config, inputs, draft, seed=0)
     return out / name
 

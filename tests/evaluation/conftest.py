@@ -48,7 +48,7 @@ def rows(interpretations: Sequence[Interpretation]) -> str:
 
 @pytest.fixture
 def labels(tmp_path: Path, gold: list[Interpretation]) -> Artifact:
-    with artifact.writing(tmp_path / "labels", kind="corpus", config={"kind": "labels"}) as draft:
+    with artifact.writing(tmp_path / "labels", kind="labels", config={"kind": "labels"}) as draft:
         (draft.path / "train.jsonl").write_text(rows(gold[:1]), encoding="utf-8")
         (draft.path / "dev.jsonl").write_text(rows(gold), encoding="utf-8")
     return artifact.open(tmp_path / "labels")

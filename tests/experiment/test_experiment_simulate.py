@@ -136,7 +136,7 @@ def test_labels_are_read_from_an_artifact_and_from_a_folder(labels: Path, tmp_pa
 @pytest.fixture(scope="module")
 def labels(gold: list[Interpretation], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labels") / "labels"
-    with artifact.writing(folder, kind="corpus", config={}) as draft:
+    with artifact.writing(folder, kind="labels", config={}) as draft:
         (draft.path / "dev.jsonl").write_text("".join(f"{write_row(row)}\n" for row in gold))
     return folder
 

@@ -25,7 +25,7 @@ from understudy.text.words import words
 def gold_of(nlu: Path, folder: Path) -> Path:
     """Labels that the model in torch gets all right: its own answers, as the dev partition of a labels artifact."""
     found = Predictor.load(nlu).batch(SENTENCES)
-    with artifact.writing(folder, kind="corpus", config={}) as draft:
+    with artifact.writing(folder, kind="labels", config={}) as draft:
         rows = [json.dumps(row(replace(f, locale="en-US" if i % 2 else "de-DE"))) for i, f in enumerate(found)]
         (draft.path / "dev.jsonl").write_text("\n".join(rows) + "\n")
         LABELS.save(draft.path / "labels.json")
@@ -154,7 +154,7 @@ def test_a_missing_partition_names_those_there_are(nlu_dir: Path, tmp_path: Path
 
 
 def test_labels_without_utterances_are_no_check(nlu_dir: Path, tmp_path: Path):
-    with artifact.writing(tmp_path / "empty", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "empty", kind="labels", config={}) as draft:
         (draft.path / "dev.jsonl").write_text("")
     with pytest.raises(ArtifactError, match="no labels to check"):
         export(nlu_dir, tmp_path / "runtime", check=str(tmp_path / "empty"))

@@ -22,7 +22,7 @@ from understudy.runtime.session import Runtime
 def some_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Labels whose train partition has the first sentences, one of them German."""
     folder = tmp_path_factory.mktemp("trim") / "labels"
-    with artifact.writing(folder, kind="corpus", config={}) as draft:
+    with artifact.writing(folder, kind="labels", config={}) as draft:
         rows = [{"text": t, "locale": "en-US", "intent": "greet", "slots": []} for t in SENTENCES[:6]]
         rows += [{"text": SENTENCES[9], "locale": "de-DE", "intent": "greet", "slots": []}]
         (draft.path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -70,7 +70,7 @@ def test_words_met_too_seldom_go(nlu_dir: Path, some_text: Path, tmp_path: Path)
 
 def test_a_model_of_spoken_text_keeps_the_words_of_both_forms(tokenizer_dir: Path, tmp_path: Path):
     nlu = write_nlu(tmp_path / "nlu", tokenizer_dir, spoken=True)
-    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "labels", kind="labels", config={}) as draft:
         (draft.path / "train.jsonl").write_text('{"text": "Wake at 9", "locale": "en-US", "intent": "greet", "slots": []}\n')
         LABELS.save(draft.path / "labels.json")
     kept = words_of(export(nlu, tmp_path / "small", trim=str(tmp_path / "labels")))

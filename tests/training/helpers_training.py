@@ -81,7 +81,7 @@ def write_shards(path: Path, tokenizer_path: Path, *, valid: bool = True) -> Art
 
 
 def write_labels(path: Path) -> Artifact:
-    with artifact.writing(path, kind="corpus", config={}) as draft:
+    with artifact.writing(path, kind="labels", config={}) as draft:
         lines = []
         for index, (text, intent, value) in enumerate(sentences()):
             start = text.index(value)

@@ -246,7 +246,7 @@ def test_budgets_are_stratified_and_nested(world: World) -> None:
 
 
 def test_a_label_that_the_inventory_lacks_is_refused(world: World, tmp_path: Path) -> None:
-    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "labels", kind="labels", config={}) as draft:
         row = {"text": "wake me six", "locale": "en-US", "intent": "alarm_unset", "domain": "alarm", "slots": []}
         (draft.path / "train.jsonl").write_text(json.dumps(row) + "\n")
         (draft.path / "labels.json").write_text('{"intents": ["alarm_set"], "domains": {}, "slots": []}')
@@ -257,7 +257,7 @@ def test_a_label_that_the_inventory_lacks_is_refused(world: World, tmp_path: Pat
 
 
 def test_no_utterances_are_nothing_to_learn_from(world: World, tmp_path: Path) -> None:
-    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "labels", kind="labels", config={}) as draft:
         (draft.path / "train.jsonl").write_text("")
         (draft.path / "labels.json").write_text('{"intents": ["a"], "domains": {}, "slots": []}')
     inputs = {**world.inputs, "labels": artifact.open(tmp_path / "labels")}

@@ -244,7 +244,7 @@ def test_a_teacher_of_another_tokenizer_is_refused(inputs: dict[str, Artifact], 
 
 
 def test_a_teacher_of_other_labels_is_refused(inputs: dict[str, Artifact], tmp_path: Path) -> None:
-    with artifact.writing(tmp_path / "labels", kind="corpus", config={}) as draft:
+    with artifact.writing(tmp_path / "labels", kind="labels", config={}) as draft:
         rows = (inputs["labels"].path / "train.jsonl").read_text()
         (draft.path / "train.jsonl").write_text(rows)
         known = json.loads((inputs["labels"].path / "labels.json").read_text())

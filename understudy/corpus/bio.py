@@ -3,7 +3,7 @@
 BIO/CoNLL, the common variants: one token per line with its tag in the last tag-like column (`B-time`, `I-time`, `O`; also
 BIOES/BILOU), columns parted by tabs, or by white space where a line has no tab; blank lines between utterances; a leading
 column of running numbers is skipped. The intent stands in a comment (`# intent: alarm_set` or `# intent = alarm_set`), alone
-on a line of the block, or in another column, the same on each line that has it. Further comments are read where they stand:
+on a line of the block, or in another column, the only one with one value in each utterance of the file. Further comments are read where they stand:
 `# text`, `# domain`, `# locale` (or `# lang`), `# partition` (or `# split`).
 """
 
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
-from understudy.corpus.files import PARTITIONS
-from understudy.corpus.formats import Labelled, domain_of, every_line
+from understudy.corpus.files import partition_called
+from understudy.corpus.formats import Labelled, domain_of, every_line, place_of
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot, tags_to_slots
 
@@ -29,12 +30,62 @@ _UNSPACED_LANGUAGES = ("ja", "zh", "th")
 
 def read_bio(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
     """Utterances of a BIO/CoNLL file, in the variants that the head of this file describes."""
+    utterances = [found for block in _blocks(path) if (found := _utterance(path, block)) is not None]
+    column = _intent_column([u for u in utterances if "intent" not in u.comments])
+    for one in utterances:
+        intent = one.comments.get("intent") or one.constant().get(column, "")
+        if not intent:
+            raise DataError(
+                "this utterance has no intent",
+                where=one.where,
+                got=" ".join(one.tokens)[:200],
+                wanted="a line `# intent: NAME` before its tokens",
+            )
+        place = place_of(one.comments.get("locale") or one.comments.get("lang") or "", locale, one.where)
+        text, spans = _joined(one.tokens, place, one.comments.get("text"))
+        named = one.comments.get("partition") or one.comments.get("split") or partition
+        slots = tags_to_slots(text, spans, one.tags)
+        domain = one.comments.get("domain") or domain_of(intent)
+        yield partition_called(named, where=one.where), Interpretation(text, intent, slots, domain, locale=place)
+
+
+@dataclass(frozen=True)
+class _Utterance:
+    """A block of a BIO file. others: what stands in columns that hold neither tokens nor tags, by their place."""
+
+    where: str
+    comments: Mapping[str, str]
+    tokens: Sequence[str]
+    tags: Sequence[str]
+    others: Mapping[int, Sequence[str]]
+
+    def constant(self) -> dict[int, str]:
+        """Columns with one value on all lines that have one."""
+        return {place: column[0] for place, column in self.others.items() if len(set(column)) == 1}
+
+
+def _intent_column(utterances: Sequence[_Utterance]) -> int:
+    """The column that has one value in each of these utterances, -1 where there is none. Raises DataError where several have."""
+    each = [one.constant() for one in utterances]
+    places = sorted(set.intersection(*map(set, each))) if each else []
+    if len(places) > 1:
+        raise DataError(
+            "several columns could be the intent",
+            where=utterances[0].where,
+            got=" | ".join(each[0][place] for place in places)[:200],
+            wanted="one column, besides tokens and tags, that is the same on all lines of an utterance",
+            hint="Leave the others out, or write `# intent: NAME` before the tokens",
+        )
+    return places[0] if places else -1
+
+
+def _blocks(path: str) -> Iterator[list[tuple[int, str]]]:
     block: list[tuple[int, str]] = []
     for number, line in itertools.chain(every_line(path), [(0, "")]):
         if line.strip():
             block.append((number, line))
         elif block:
-            yield from _bio_block(path, block, partition, locale)
+            yield block
             block = []
 
 
@@ -55,7 +106,8 @@ def begins_bio(head: Iterable[str]) -> bool:
     return False
 
 
-def _bio_block(path: str, block: list[tuple[int, str]], partition: str, locale: str | None) -> Iterator[Labelled]:
+def _utterance(path: str, block: list[tuple[int, str]]) -> _Utterance | None:
+    """The utterance of a block, None where there are comments alone."""
     comments: dict[str, str] = {}
     table: list[tuple[int, list[str]]] = []
     for number, line in block:
@@ -74,33 +126,18 @@ def _bio_block(path: str, block: list[tuple[int, str]], partition: str, locale: 
             raise DataError("this line has a tag without a token", where=f"{path}:{number}", got=line[:200])
         table.append((number, fields))
     if not table and "intent" not in comments:
-        return
+        return None
     where = f"{path}:{block[0][0]}"
     if not table:
         raise DataError(
             "this utterance has no tokens", where=where, got=block[0][1][:200], wanted="lines of a token, a tab and a tag"
         )
-    tokens, tags, intent = _bio_columns(path, table)
-    intent = comments.get("intent") or intent
-    if not intent:
-        raise DataError(
-            "this utterance has no intent",
-            where=where,
-            got=" ".join(tokens)[:200],
-            wanted="a line `# intent: NAME` before its tokens",
-        )
-    place = comments.get("locale") or comments.get("lang") or locale or ""
-    text, spans = _joined(tokens, place, comments.get("text"))
-    named = comments.get("partition") or comments.get("split") or partition
-    slots = tags_to_slots(text, spans, tags)
-    yield (
-        PARTITIONS.get(named, named),
-        Interpretation(text, intent, slots, comments.get("domain") or domain_of(intent), locale=place),
-    )
+    tokens, tags, others = _bio_columns(path, table)
+    return _Utterance(where, comments, tokens, tags, others)
 
 
-def _bio_columns(path: str, table: list[tuple[int, list[str]]]) -> tuple[list[str], list[str], str]:
-    """Tokens, BIO tags and the intent, if a column has it."""
+def _bio_columns(path: str, table: list[tuple[int, list[str]]]) -> tuple[list[str], list[str], dict[int, list[str]]]:
+    """Tokens, BIO tags, and what stands in the other columns."""
     width = len(table[0][1])
     for number, fields in table:
         if len(fields) != width:
@@ -118,9 +155,8 @@ def _bio_columns(path: str, table: list[tuple[int, list[str]]]) -> tuple[list[st
         column = columns[-1]
         number, value = next((n, v) for (n, _), v in zip(table, column, strict=True) if not _TAG.match(v))
         raise DataError("this is not a tag", where=f"{path}:{number}", got=repr(value), wanted="O, B-name or I-name")
-    others = [[v for v in c if v not in ("", "_", "-")] for i, c in enumerate(columns) if i and i not in having]
-    intent = next((c[0] for c in others if c and len(set(c)) == 1), "")
-    return list(columns[0]), [_plain(value) for value in columns[having[-1]]], intent
+    others = {i: [v for v in c if v not in ("", "_", "-")] for i, c in enumerate(columns) if i and i not in having}
+    return list(columns[0]), [_plain(value) for value in columns[having[-1]]], others
 
 
 def _joined(tokens: Iterable[str], locale: str, text: str | None) -> tuple[str, list[tuple[int, int]]]:

@@ -166,6 +166,8 @@ def _read(config: CorpusConfig, cut: Sequence[Sequence[Unit]], spool: Path, card
                     )
                 advance(1)
             if not found:
+                for file in files.values():
+                    file.close()  # lines that cannot be used may be the reason
                 raise no_text(source)
     for file in files.values():
         file.close()

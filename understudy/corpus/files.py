@@ -26,6 +26,7 @@ __all__ = [
     "language_of",
     "language_of_path",
     "local_files",
+    "partition_called",
     "partition_of_path",
     "quiet_daft",
     "suffix_of",
@@ -50,6 +51,7 @@ PARTITIONS = {
 }  # fmt: skip
 """Names that folders and files give to partitions, and ours."""
 
+_PARTITION = re.compile(r"\w[\w.-]{0,63}")
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
 _REMOTE = re.compile(r"^(https?|hf|s3|s3a|gs|gcs|az|abfs|abfss)://")
 _LOCALE = re.compile(r"^([a-z]{2})(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|\d{3}))?$")
@@ -157,6 +159,17 @@ def language_of_path(path: str) -> tuple[str, str] | None:
         if language:
             return language, candidate
     return None
+
+
+def partition_called(name: str, *, where: str | None = None) -> str:
+    """Our name for a partition that data or settings name ("Validation" is `dev`), its own where it is none of PARTITIONS.
+
+    Raises DataError for a name that could not be that of a file.
+    """
+    if not _PARTITION.fullmatch(name):
+        wanted = "at most 64 letters, digits, '_', '-' and '.', such as train"
+        raise DataError("this cannot be the name of a partition", where=where, got=repr(name)[:200], wanted=wanted)
+    return PARTITIONS.get(name.lower(), name)
 
 
 def partition_of_path(path: str) -> str:

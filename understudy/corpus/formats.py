@@ -14,12 +14,23 @@ from typing import Any, Literal
 
 from pydantic_core import from_json
 
-from understudy.corpus.files import PARTITIONS
+from understudy.corpus.files import language_of, partition_called
 from understudy.corpus.lines import BadLines, lines
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot, parse_annotation
 
-__all__ = ["Labelled", "domain_of", "every_line", "json_format", "labelled", "read_massive", "read_own", "string", "write_row"]
+__all__ = [
+    "Labelled",
+    "domain_of",
+    "every_line",
+    "json_format",
+    "labelled",
+    "place_of",
+    "read_massive",
+    "read_own",
+    "string",
+    "write_row",
+]
 
 Labelled = tuple[str, Interpretation]
 
@@ -80,10 +91,19 @@ def labelled(
     """
     named = string(row, "partition", where, "") or partition
     domain = string(row, "domain", where, "") or domain_of(intent)
-    place = string(row, "locale", where, "") or locale or ""
+    place = place_of(string(row, "locale", where, ""), locale, where)
     number = row.get("id")
     known = str(number) if isinstance(number, str | int) else ""
-    return PARTITIONS.get(named, named), Interpretation(text, intent, tuple(slots), domain, locale=place, id=known)
+    return partition_called(named, where=where), Interpretation(text, intent, tuple(slots), domain, locale=place, id=known)
+
+
+def place_of(own: str, otherwise: str | None, where: str) -> str:
+    """The locale that an utterance says, `otherwise` where it says none. Raises DataError where it says what is none."""
+    if own and language_of(own) is None:
+        raise DataError(
+            "this is no locale", where=where, got=repr(own)[:200], wanted="a language or locale such as 'de' or 'de-DE'"
+        )
+    return own or otherwise or ""
 
 
 def read_massive(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:

@@ -134,7 +134,7 @@ def _massive(path: str, bad: BadLines, of: Columns, span: Span | None = None) ->
             yield number, record
         elif not isinstance(named, str):
             bad.report(number, f"this line's partition is not text but {named!r}")
-        elif of.partition in (named, PARTITIONS.get(named)):
+        elif of.partition in (named, PARTITIONS.get(named.lower())):
             yield number, record
 
 

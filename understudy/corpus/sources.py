@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from understudy.artifact import Artifact
-from understudy.config import Config, CorpusRef
+from understudy.config import Config, LabelsRef
 from understudy.corpus import tinyworld
 from understudy.corpus.files import (
     FORMATS,
@@ -55,7 +55,7 @@ class Source(Config):
     path: str | None = None
     builtin: Literal["text", "traffic"] | None = None
     size: int | None = Field(default=None, gt=0)
-    labels: CorpusRef | None = None
+    labels: LabelsRef | None = None
     format: Format = "auto"
     text: str = "text"
     lang: str | None = None

@@ -115,16 +115,22 @@ def _kind(file: Path) -> tuple[Use, str] | str | None:
         return None
     if suffix == ".parquet":
         return _table_kind(parquet_columns(str(file)), "parquet")
-    head = [line for _, line in itertools.islice(lines(str(file), BadLines(1.0, file)), _HEAD) if line.strip()]
+    bad = BadLines(1.0, file)
+    head = [line for _, line in itertools.islice(lines(str(file), bad), _HEAD) if line.strip()]
     if suffix in (".yml", ".yaml"):  # `nlu` may stand anywhere, so a YAML file that is not Rasa's is passed over in silence
         return ("labels", "rasa") if re.search(r"^nlu\s*:", file.read_text(encoding="utf-8", errors="replace"), re.M) else None
     if not head:
-        return "It is empty, or its first line is longer than a million bytes"
+        return f"No line of it can be used. {_sentence(bad.first[0])}" if bad.first else "It is empty"
     if FORMATS.get(suffix) == "jsonl":
         return _json_kind(head)
     if suffix != ".conllu" and SUFFIXES.get(suffix) == "bio" and (begins_bio(head) or suffix not in FORMATS):
         return "labels", "bio"
     return _table_kind(_columns(head[0], suffix), "csv") if FORMATS[suffix] == "csv" else ("text", FORMATS[suffix])
+
+
+def _sentence(first: tuple[int, str]) -> str:
+    number, what = first
+    return f"Line {number}: {what}"
 
 
 def _table_kind(columns: list[str], format: str) -> tuple[Use, str] | str:

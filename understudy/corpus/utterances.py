@@ -12,7 +12,15 @@ from understudy.artifact import MANIFEST
 from understudy.config import Config, parse
 from understudy.corpus import tinyworld
 from understudy.corpus.bio import read_bio, read_seq
-from understudy.corpus.files import expand, language_of, language_of_path, local_files, partition_of_path, suffix_of
+from understudy.corpus.files import (
+    expand,
+    language_of,
+    language_of_path,
+    local_files,
+    partition_called,
+    partition_of_path,
+    suffix_of,
+)
 from understudy.corpus.formats import Labelled, json_format, read_massive, read_own
 from understudy.corpus.lines import first_line
 from understudy.corpus.rasa import read_rasa
@@ -78,6 +86,9 @@ class LabelSource(Config):
             raise ValueError("`size` counts rows: wanted whole numbers above 0")
         if self.locale is not None and language_of(self.locale) is None:
             raise ValueError(f"'{self.locale}' is not a locale; wanted e.g. 'de-DE' or 'de'")
+        for name in (self.partition, *(self.size or ())):
+            if name is not None:
+                partition_called(name)
         check_codes(self.languages)
         return self
 

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import CorpusRef, EncoderRef, ModelRef, StageConfig
+from understudy.config import CorpusRef, EncoderRef, LabelsRef, ModelRef, StageConfig
 from understudy.corpus.files import language_of
 from understudy.corpus.utterances import read_labels, read_partition
 from understudy.errors import DataError
@@ -40,7 +40,7 @@ class DomainsConfig(StageConfig):
 
     kind: Literal["domains"] = "domains"
     models: dict[str, tuple[ModelRef, ...]] = Field(min_length=1)
-    labels: CorpusRef
+    labels: LabelsRef
     partition: str = "dev"
     generic: CorpusRef | None = None
     teacher: EncoderRef | None = None

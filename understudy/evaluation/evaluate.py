@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import CorpusRef, ModelRef, StageConfig
+from understudy.config import LabelsRef, ModelRef, StageConfig
 from understudy.corpus.utterances import read_labels, read_partition
 from understudy.errors import nearest
 from understudy.evaluation.lineage import Ancestor, curves, data_cards, family
@@ -79,7 +79,7 @@ class EvaluateConfig(StageConfig):
 
     kind: Literal["evaluate"] = "evaluate"
     models: dict[str, Each] = Field(min_length=1)
-    labels: CorpusRef
+    labels: LabelsRef
     partition: str = "dev"
     noise: NoiseConfig | None = None
     runtime: ModelRef | None = None

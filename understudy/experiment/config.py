@@ -73,7 +73,7 @@ class ExperimentConfig(Config):
 def load(path: Path) -> ExperimentConfig:
     """The experiment in a TOML or JSON file. Raises RecipeError naming the file and the key."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise RecipeError("the experiment cannot be read", where=path, got=error.strerror, wanted="a TOML or JSON file") from None

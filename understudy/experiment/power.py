@@ -56,7 +56,7 @@ def plan(
     Raises RecipeError naming a value that makes no sense.
     """
     for name, value, low, high in (
-        ("baseline", rate, 0, 1), ("effect", abs(effect), 0, math.inf), ("power", power, 0, 1), ("alpha", alpha, 0, 1),
+        ("baseline", rate, 0, 1), ("effect", abs(effect), 1e-6, math.inf), ("power", power, 0, 1), ("alpha", alpha, 0, 1),
         ("share", share, 0, 1), ("requests-per-user", requests, 0, math.inf),
         ("users-per-day", users_per_day if users_per_day is not None else 1, 0, math.inf),
     ):  # fmt: skip

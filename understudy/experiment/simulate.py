@@ -53,13 +53,13 @@ class SimulateConfig(Config):
     users: int = Field(default=1000, ge=2)
     days: int = Field(default=14, ge=1)
     before: int = Field(default=14, ge=0)
-    requests_per_day: float = Field(default=2.0, gt=0)
-    activity: float = Field(default=0.7, gt=0)
+    requests_per_day: float = Field(default=2.0, gt=0, le=1e6)
+    activity: float = Field(default=0.7, gt=0, le=100)
     share: float = Field(default=0.5, gt=0, lt=1)
-    zipf: float = Field(default=1.0, ge=0)
+    zipf: float = Field(default=1.0, ge=0, le=100)
     right: float = Field(default=0.06, gt=0, lt=1)
     wrong: float = Field(default=0.4, gt=0, lt=1)
-    temper: float = Field(default=0.7, ge=0)
+    temper: float = Field(default=0.7, ge=0, le=100)
     told: float = Field(default=1.0, gt=0, le=1)
 
 

@@ -18,7 +18,7 @@ from onnx import ModelProto
 from pydantic import Field, field_validator, model_validator
 
 from understudy.artifact import Artifact, Draft
-from understudy.config import CorpusRef, NluRef, StageConfig
+from understudy.config import LabelsRef, NluRef, StageConfig
 from understudy.corpus.utterances import read_partition
 from understudy.errors import ArtifactError, ExportError
 from understudy.export.gates import parity_gate
@@ -88,7 +88,7 @@ class ExportConfig(StageConfig):
     sweep: bool | tuple[Quantisation, ...] = False
     trim: TrimConfig | None = None
     tolerance: float = Field(default=1e-3, gt=0)
-    check: CorpusRef | None = None
+    check: LabelsRef | None = None
     partition: str = "dev"
     max_drop: float = Field(default=0.3, ge=0)
 

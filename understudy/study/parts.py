@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from understudy import stages
-from understudy.config import Config, CorpusRef, EncoderRef, NluRef, ShardsRef, StageConfig, parse, refs
+from understudy.config import Config, EncoderRef, LabelsRef, NluRef, ShardsRef, StageConfig, parse, refs
 from understudy.errors import RecipeError, nearest
 from understudy.model.presets import Shape
 from understudy.recipe import Recipe
@@ -84,7 +84,7 @@ class Parts(Config):
     foreign: EncoderRef | None = None
     generic: ShardsRef | None = None
     task: ShardsRef | None = None
-    labels: CorpusRef | None = None
+    labels: LabelsRef | None = None
     partition: str = "dev"
     full: dict[str, Any] = Field(default_factory=dict)
     frozen: dict[str, Any] = Field(default_factory=lambda: {"optimizer": "adam", "lr": 1e-3, "head_lr": 1e-3})

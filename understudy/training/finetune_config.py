@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from understudy.config import CorpusRef, EncoderRef, NluRef, StageConfig, TokenizerRef
+from understudy.config import CorpusRef, EncoderRef, LabelsRef, NluRef, StageConfig, TokenizerRef
 from understudy.model.heads import Pooling
 from understudy.model.presets import Shape
 from understudy.training.noise import NoiseConfig
@@ -64,7 +64,7 @@ class FinetuneConfig(StageConfig):
     checkpoint: int | None = Field(default=None, gt=0)
     model: Shape | None = None
     tokenizer: TokenizerRef | None = None
-    data: CorpusRef
+    data: LabelsRef
     partition: str = "train"
     locales: tuple[str, ...] | None = Field(default=None, min_length=1)
     labels: float = Field(default=1.0, gt=0, le=1)
