@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import Field, model_validator
 
-from understudy.config import Config, Ref, digest, parse, refs
+from understudy.config import Config, Ref, StageConfig, digest, parse, refs
 from understudy.errors import RecipeError
 from understudy.toml import override, read_toml
 from understudy.training.pretrain import PretrainConfig
@@ -34,6 +34,22 @@ def test_unknown_key_names_the_nearest() -> None:
 def test_unknown_key_in_a_list_names_its_place() -> None:
     with pytest.raises(RecipeError, match=r"stage\.teacher\.many\.1\.usse: .*Did you mean 'use'"):
         parse(Outer, {"name": "x", "many": [{}, {"usse": "a"}]}, where="stage.teacher")
+
+
+def test_a_required_key_that_is_misspelt_is_told_as_such() -> None:
+    with pytest.raises(RecipeError, match="unknown key 'nmae'.*Did you mean 'name'"):
+        parse(Outer, {"nmae": "x"}, where="recipe")
+
+
+def test_a_recipe_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_bytes(b'\xef\xbb\xbfname = "x"\n')
+    assert read_toml(tmp_path / "r.toml") == {"name": "x"}
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_seeds_are_what_every_generator_takes(seed: int) -> None:
+    with pytest.raises(RecipeError, match=r"stage\.x\.seed"):
+        parse(StageConfig, {"seed": seed}, where="stage.x")
 
 
 def test_missing_key_is_named() -> None:

@@ -165,6 +165,11 @@ def test_lineage_leads_from_the_tokenizer_to_its_corpus(toml: Path) -> None:
         (["stage.traffic.kind=corpsu"], r"no stage kind 'corpsu'.*Did you mean 'corpus'"),
         (["stage.tokenizer.corpus=trafic"], r"'trafic' is neither a stage nor an artifact.*Did you mean 'traffic'"),
         (["stage.tokenizer.corpus=tokenizer"], r"wrong kind.*Got: tokenizer. Wanted: corpus"),
+        (["stage.nlu={ kind = 'finetune', encoder = 'traffic', data = 'traffic' }"], r"wrong kind.*Got: corpus. Wanted: encoder"),
+        (
+            ["stage.d={ kind = 'finetune', model = { layers = 1 }, tokenizer = 'tokenizer', data = 'traffic' }"],
+            r"wrong kind.*Got: corpus. Wanted: labels",
+        ),
         (["naem=x"], r"unknown key 'naem'.*Did you mean 'name'"),
         (["stage.traffic.alpha=2"], r"stage.traffic.alpha: .*Got: 2. Wanted: at most 1"),
         (["stage.new.alpha=1"], r"there is no stage 'new'. Wanted: one of traffic, tokenizer"),

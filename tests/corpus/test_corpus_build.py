@@ -53,6 +53,12 @@ def test_rows_come_out_cleaned_and_in_order(tmp_path: Path) -> None:
     assert card["train"] == {"rows": 2, "distinct": 2, "words": 4, "characters": 19, "spoken_share": 0.0}
 
 
+def test_text_of_another_encoding_is_told_by_line_and_byte(tmp_path: Path) -> None:
+    (tmp_path / "de.txt").write_bytes("früh\nübel\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"de\.txt:1: this line is not UTF-8: byte 0xfc at 2"):
+        make(tmp_path / "out", sources=[{"path": str(tmp_path / "de.txt")}])
+
+
 def test_an_utterance_seen_100_times_is_kept_10_times(tmp_path: Path) -> None:
     source = write(tmp_path / "de.txt", *["licht an"] * 100, "licht aus")
     out = make(tmp_path / "out", sources=[source], alpha=None, spoken=0.0, valid=0.0, counts="sqrt")

@@ -99,6 +99,13 @@ def test_bio_comments_and_files_of_several_utterances(tmp_path: Path) -> None:
     assert second == ("train", Interpretation("hi", "greet", (), "greet", locale="en-US"))
 
 
+def test_the_intent_of_bio_is_in_the_column_that_is_the_same_in_every_utterance(tmp_path: Path) -> None:
+    text = "stop NN O alarm_stop\n\nwake VB O alarm_set\nme PRP O alarm_set\n\nplay NN O music\njazz NN B-genre music\n"
+    assert [row.intent for _, row in read(put(tmp_path / "x.conll", text))] == ["alarm_stop", "alarm_set", "music"]
+    with pytest.raises(DataError, match=r"x\.conll:1: several columns could be the intent. Got: NN \| alarm_stop"):
+        read(put(tmp_path / "x.conll", "stop NN O alarm_stop\n\nwake VB O alarm_set\n"))
+
+
 def test_bio_text_decides_the_spaces_and_japanese_has_none(tmp_path: Path) -> None:
     [(_, found)] = read(put(tmp_path / "x.bio", "# text: what's up?\n# intent: ask\nwhat\tO\n's\tO\nup\tB-x\n?\tO\n"))
     assert (found.text, found.slots) == ("what's up?", (Slot("x", "up", 7, 9),))

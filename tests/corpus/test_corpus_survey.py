@@ -73,6 +73,12 @@ def test_why_a_file_is_left_out(tmp_path: Path, name: str, text: str, why: str) 
     assert str(found).isprintable()
 
 
+def test_why_a_file_without_one_usable_line_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "de.txt").write_bytes("früh\n".encode("latin-1"))
+    [found] = survey(tmp_path)
+    assert found.problem == "No line of it can be used. Line 1: this line is not UTF-8: byte 0xfc at 2"
+
+
 def test_utf_16_and_labels_without_a_text_are_left_out(tmp_path: Path) -> None:
     put(tmp_path / "en.txt", "hallo\n", "utf-16")
     pq.write_table(pa.table({"query": ["a"], "intent": ["b"]}), tmp_path / "fr.parquet")

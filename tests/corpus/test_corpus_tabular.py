@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers_labels import WAKE, read
 
+from understudy.config import parse
 from understudy.corpus.utterances import LabelSource, read_labelled
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation, Slot
@@ -54,6 +55,26 @@ def test_a_cell_without_a_value_says_nothing(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns | {"intent": ["greet", None]}), tmp_path / "x.parquet")
     with pytest.raises(DataError, match=r"x\.parquet:2: this line has no 'intent'"):
         read(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "a/b", ".hidden", "x" * 65, "a b"])
+def test_a_partition_that_could_leave_the_artifact_is_refused(tmp_path: Path, name: str) -> None:
+    rows = put(tmp_path / "x.csv", f"text,intent,split\nhi,greet,{name}\n")
+    with pytest.raises(DataError, match=r"x\.csv:2: this cannot be the name of a partition"):
+        read(rows)
+    with pytest.raises(DataError, match="this cannot be the name of a partition"):
+        parse(LabelSource, {"path": str(rows), "partition": name}, where="labels")
+
+
+def test_partitions_are_known_however_they_are_capitalised(tmp_path: Path) -> None:
+    rows = "text,intent,split\na,x,Train\nb,x,VALIDATION\nc,x,Fold1\n"
+    assert [partition for partition, _ in read(put(tmp_path / "x.csv", rows))] == ["train", "dev", "Fold1"]
+
+
+def test_what_is_no_locale_is_told_with_its_line(tmp_path: Path) -> None:
+    rows = put(tmp_path / "x.csv", "text,intent,locale\nhi,greet,de-DE\nho,greet,french\n")
+    with pytest.raises(DataError, match=r"x\.csv:3: this is no locale. Got: 'french'"):
+        read(rows)
 
 
 def test_as_a_spreadsheet_program_saves_it(tmp_path: Path) -> None:

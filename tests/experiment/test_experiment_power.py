@@ -48,7 +48,7 @@ def test_a_planned_experiment_finds_the_effect_as_often_as_it_promised(share: fl
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
-    [({"rate": 0.0}, "--baseline"), ({"rate": 1.2}, "--baseline"), ({"effect": 0.0}, "--effect"), ({"power": 1.0}, "--power"),
+    [({"rate": 0.0}, "--baseline"), ({"rate": 1.2}, "--baseline"), ({"effect": 0.0}, "--effect"), ({"effect": 1e-300}, "--effect"), ({"power": 1.0}, "--power"),
      ({"requests": 0.0}, "--requests-per-user"), ({"users_per_day": 0.0}, "--users-per-day"), ({"correlation": 2.0}, "--correlation")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_named(wrong: dict[str, float], named: str) -> None:
