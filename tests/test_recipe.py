@@ -167,7 +167,7 @@ def test_lineage_leads_from_the_tokenizer_to_its_corpus(toml: Path) -> None:
         (["stage.tokenizer.corpus=tokenizer"], r"wrong kind.*Got: tokenizer. Wanted: corpus"),
         (["stage.nlu={ kind = 'finetune', encoder = 'traffic', data = 'traffic' }"], r"wrong kind.*Got: corpus. Wanted: encoder"),
         (
-            ["stage.d={ kind = 'finetune', model = { layers = 1 }, tokenizer = 'tokenizer', data = 'traffic' }"],
+            ["stage.d={ kind = 'finetune', model = 'student-17m', tokenizer = 'tokenizer', data = 'traffic' }"],
             r"wrong kind.*Got: corpus. Wanted: labels",
         ),
         (["naem=x"], r"unknown key 'naem'.*Did you mean 'name'"),
