@@ -163,7 +163,7 @@ def test_spoken_says_that_the_disk_is_full() -> None:
 def test_show_prints_what_an_artifact_says_of_itself(tmp_path: Path) -> None:
     labels(tmp_path, row())
     done = understudy("show", tmp_path / "out")
-    assert json.loads(done.stdout)["kind"] == "corpus"
+    assert json.loads(done.stdout)["kind"] == "labels"
 
 
 def test_the_disk_is_full(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
 def test_a_stage_verb_does_not_replace_an_artifact_of_another_kind(tmp_path: Path) -> None:
     labels(tmp_path, row())
     done = understudy("tokenizer", "train", tmp_path / "out", f"corpus={tmp_path}", "vocab_size=100")
-    assert "an artifact of another kind stands here. Got: corpus. Wanted: tokenizer." in refused(done)
+    assert "an artifact of another kind stands here. Got: labels. Wanted: tokenizer." in refused(done)
     assert (tmp_path / "out" / "train.jsonl").exists()
 
 

@@ -206,7 +206,7 @@ def test_a_study_goes_on_side_by_side_with_what_is_there(
     study = Study("s", "S", {}, ["broken", "tokenizer"], lambda found: Findings([], [made(found.artifacts, "broken").kind]))
     page = studies.run(Derived(study, cheap, studies.needed(cheap, study.wanted)), jobs=2)
     assert page is not None
-    assert "corpus" in page
+    assert "labels" in page
     assert [message for message in caplog.messages if "made in" in message] == [caplog.messages[-1]]
     assert caplog.messages[-1].startswith("broken: made in")
 
