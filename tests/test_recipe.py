@@ -170,6 +170,10 @@ def test_lineage_leads_from_the_tokenizer_to_its_corpus(toml: Path) -> None:
             ["stage.d={ kind = 'finetune', model = 'student-17m', tokenizer = 'tokenizer', data = 'traffic' }"],
             r"wrong kind.*Got: corpus. Wanted: labels",
         ),
+        (
+            ["stage.l={ kind = 'labels', sources = [{ path = 'x.csv' }] }", "stage.tokenizer.corpus=l"],
+            r"stage.tokenizer: 'l' is of the wrong kind. Got: labels. Wanted: corpus",
+        ),
         (["naem=x"], r"unknown key 'naem'.*Did you mean 'name'"),
         (["stage.traffic.alpha=2"], r"stage.traffic.alpha: .*Got: 2. Wanted: at most 1"),
         (["stage.new.alpha=1"], r"there is no stage 'new'. Wanted: one of traffic, tokenizer"),

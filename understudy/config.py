@@ -32,6 +32,7 @@ __all__ = [
     "ShardsRef",
     "StageConfig",
     "TeacherRef",
+    "TextRef",
     "TokenizerRef",
     "canonical_json",
     "digest",
@@ -63,13 +64,17 @@ class Ref(str):
 
 
 class CorpusRef(Ref):
-    """Text: a corpus, or labelled utterances, whose labels are not looked at."""
-
-    kinds = ("corpus", "labels")
+    kinds = ("corpus",)
 
 
 class LabelsRef(Ref):
     kinds = ("labels",)
+
+
+class TextRef(Ref):
+    """A corpus, or labelled utterances, whose labels are not looked at."""
+
+    kinds = ("corpus", "labels")
 
 
 class TokenizerRef(Ref):

@@ -3,8 +3,8 @@
 BIO/CoNLL, the common variants: one token per line with its tag in the last tag-like column (`B-time`, `I-time`, `O`; also
 BIOES/BILOU), columns parted by tabs, or by white space where a line has no tab; blank lines between utterances; a leading
 column of running numbers is skipped. The intent stands in a comment (`# intent: alarm_set` or `# intent = alarm_set`), alone
-on a line of the block, or in another column, the only one with one value in each utterance of the file. Further comments are read where they stand:
-`# text`, `# domain`, `# locale` (or `# lang`), `# partition` (or `# split`).
+on a line of the block, or in another column, the only one with one value in each utterance of the file. Further comments are
+read where they stand: `# text`, `# domain`, `# locale` (or `# lang`), `# partition` (or `# split`).
 """
 
 from __future__ import annotations

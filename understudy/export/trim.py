@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from understudy.artifact import Artifact
-from understudy.config import Config, CorpusRef
+from understudy.config import Config, TextRef
 from understudy.corpus.files import language_of
 from understudy.corpus.utterances import read_labels
 from understudy.errors import ArtifactError, ExportError
@@ -44,7 +44,7 @@ class TrimConfig(Config):
     where one has them. languages: texts of these languages or locales only. min_count: pieces met less often are not kept.
     """
 
-    corpora: tuple[CorpusRef, ...] = Field(min_length=1)
+    corpora: tuple[TextRef, ...] = Field(min_length=1)
     partitions: tuple[str, ...] = Field(default=("train",), min_length=1)
     languages: tuple[str, ...] | None = None
     min_count: int = Field(default=1, ge=1)

@@ -117,13 +117,13 @@ def _parted(config: FinetuneConfig, path: Path, seed: int) -> tuple[list[Interpr
     if not gold:
         raise TrainingError("there is nothing to learn from", where=path, got="no utterances")
     learned, aside = hold_out(gold, config.held_out, seed=seed)
-    wants = {"accept": config.accept is not None, "select = 'best'": config.select == "best"}
-    if not aside and (for_want := [key for key, wanted in wants.items() if wanted]):
+    needing = "accept" if config.accept is not None else "select = 'best'" if config.select == "best" else None
+    if needing and not aside:
         raise TrainingError(
             "there are no held-out utterances to choose by",
             where=path,
             got=f"{len(gold)} utterances, of which a share of {config.held_out:g} sets none aside",
-            hint=f"Raise held_out, or leave out {for_want[0]}",
+            hint=f"Raise held_out, or leave out {needing}",
         )
     return learned, aside
 

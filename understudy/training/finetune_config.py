@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from understudy.config import CorpusRef, EncoderRef, LabelsRef, NluRef, StageConfig, TokenizerRef
+from understudy.config import EncoderRef, LabelsRef, NluRef, StageConfig, TextRef, TokenizerRef
 from understudy.model.heads import Pooling
 from understudy.model.presets import Shape
 from understudy.training.noise import NoiseConfig
@@ -74,7 +74,7 @@ class FinetuneConfig(StageConfig):
     teacher: NluRef | None = None
     soft: float = Field(default=1.0, ge=0)
     temperature: float = Field(default=1.0, gt=0)
-    unlabelled: CorpusRef | None = None
+    unlabelled: TextRef | None = None
     unlabelled_batch: int | None = Field(default=None, gt=0)
     mode: Literal["full", "frozen"] = "full"
     lr: float = Field(default=5e-4, gt=0)

@@ -23,8 +23,8 @@ class ScheduleConfig(Config):
     warmup: updates until the peak; below 1, that share of the run.
     shape: of the rise. "linear" from 0; "exponential" from a hundredth of the peak; "noam" is rise and fall in one,
         `lr * width^-0.5 * min(n^-0.5, n * warmup^-1.5)`, where the optimizer's `lr` is the Noam factor.
-    decay: "linear" falls to `min_lr`, which the last update has, "constant" stays at the peak. No part in "noam".
-    decay_steps: updates that the fall takes; the rest of the run where not given.
+    decay: "linear" falls to `min_lr`, "constant" stays at the peak, as a run of one update does. No part in "noam".
+    decay_steps: updates that the fall takes; where not given the rest of the run, whose last update then has `min_lr`.
     min_lr: where the fall ends.
     """
 
