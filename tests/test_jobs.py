@@ -33,10 +33,8 @@ kind = "labels"
 sources = [{ path = "{data_root}/broken.jsonl", format = "massive" }]
 
 [stage.needs]
-kind = "tokenizer"
-corpus = "broken"
-vocab_size = 120
-kanji = false
+kind = "corpus"
+sources = [{ labels = "broken", partition = "train" }]
 
 [stage.traffic]
 kind = "corpus"
