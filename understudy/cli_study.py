@@ -115,7 +115,10 @@ def claims(
     recipe: RecipeArgument,
     overrides: OverridesArgument = None,
     budgets: Annotated[
-        list[str] | None, typer.Option("--budgets", help="Percent of the labels that are learned from; 1 5 20 100 by default.")
+        list[str] | None,
+        typer.Option(
+            "--budgets", help="Percent of the labels that are learned from; 1 5 20 100 by default, none for --zero-shot alone."
+        ),
     ] = None,
     zero_shot: Annotated[
         str | None, typer.Option("--zero-shot", help="A locale, such as en-US: learn from it alone too, and score the others.")
@@ -130,7 +133,8 @@ def claims(
 
     # An option takes one word; those that follow it would pass for overrides.
     further = [word for word in overrides or [] if budgets and "=" not in word]
-    percents = [*(budgets or study.BUDGETS), *further]
+    chosen = [*(budgets or study.BUDGETS), *further]
+    percents = [] if chosen == ["none"] else chosen
     others = [word for word in overrides or [] if word not in further]
     names = [name.strip() for name in only.split(",")] if only else []
     _study(

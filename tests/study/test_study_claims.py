@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from understudy import artifact
 from understudy import recipe as recipes
+from understudy.cli import app
 from understudy.errors import RecipeError
 from understudy.evaluation.metrics import COUNTS
 from understudy.recipe import Recipe
@@ -172,6 +174,15 @@ def test_zero_shot_arms_learn_from_all_labels_of_one_locale() -> None:
         table = study.stages[f"{HERE}zero-shot-en-US/{arm}"]
         assert (table["locales"], table["epochs"], "labels" in table) == (["en-US"], 60, False)
     assert "locales" not in study.stages[f"{HERE}5/student"]
+
+
+def test_zero_shot_may_be_asked_for_alone() -> None:
+    command = ["study", "claims", str(TINY), "--budgets", "none", "--claims", "pretraining", "--dry-run"]
+    plan = CliRunner().invoke(app, [*command, "--zero-shot", "en-US"], env={"COLUMNS": "200"})
+    assert f"{HERE}zero-shot-en-US/student" in plan.output
+    assert f"{HERE}5/student" not in plan.output
+    with pytest.raises(RecipeError, match="no labels to learn from"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
 
 
 def test_only_some_claims_are_asked_for() -> None:

@@ -66,10 +66,14 @@ def claims(
 
     percents: of labels, such as "5". zero_shot: a locale; the arms are then also fine-tuned on all labels of it alone, and scored
     on the other locales. only: names of claims, all by default.
+
+    Raises RecipeError where a claim, a budget or the locale is unknown, or nothing is left to learn from.
     """
     chosen, learned = _chosen(only), budgets(parts, percents)
     if zero_shot is not None:
         learned.append(_zero_shot(recipe, parts, zero_shot))
+    if not learned:
+        raise RecipeError("no labels to learn from", where="--budgets", got="none", wanted="budgets, --zero-shot or both")
     made = Stages(recipe, parts, seeds=seeds)
     scored = list(dict.fromkeys(arm for claim in chosen for arm in (claim.arm, claim.against)))
     arms = list(dict.fromkeys(arm.removesuffix(_MISHEARD) for arm in scored))
