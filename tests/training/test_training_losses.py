@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from understudy.training import losses
-from understudy.training.losses import Decoder, label_cross_entropy, mixed_cross_entropy
+from understudy.training.losses import Decoder, Part, label_cross_entropy, mixed_cross_entropy
 
 M, D, E, V = 7, 5, 3, 11
 CHUNKS = [1, 3, 100]
@@ -123,6 +124,11 @@ def test_in_bf16_sums_and_gradients_stay_in_fp32() -> None:
     assert d.weight_VD.grad is not None
     assert d.weight_VD.grad.dtype == torch.float32
     torch.testing.assert_close(loss, wanted, rtol=0.02, atol=0.02)
+
+
+def test_whoever_shards_an_objective_finds_the_sums_in_what_it_gives() -> None:
+    total = torch.ones((), requires_grad=True)
+    assert any(leaf is total for leaf in tree_leaves({"mlm": Part(total)}))
 
 
 def test_smoothed_labels_by_hand() -> None:

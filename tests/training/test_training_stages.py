@@ -276,13 +276,20 @@ from understudy.training.pretrain import PretrainConfig
 torch.set_num_threads(1)
 config = PretrainConfig.model_validate_json(sys.argv[2])
 inputs = {name: artifact.open(path) for name, path in zip(("tok", "shards"), sys.argv[4:6])}
-moments, kills = random.Random(7), 0
+moments, kills, first = random.Random(7), 0, None
+scratch = Path(sys.argv[3]).with_name(".killed.scratch")
 while kills < 20:
+    began = time.monotonic()
     child = os.fork()  # what is imported is imported once
     if not child:
         run_stage(pretrain.run, config, Path(sys.argv[3]), inputs)
         os._exit(0)
-    time.sleep(moments.uniform(0.02, 0.6))
+    if first is None:  # how long this machine takes to its first checkpoint
+        while not list(scratch.glob("step-*")) and not os.waitpid(child, os.WNOHANG)[0]:
+            time.sleep(0.01)
+        first = time.monotonic() - began
+    else:
+        time.sleep(first * moments.uniform(0.05, 2.0))
     if os.waitpid(child, os.WNOHANG)[0]:
         break
     os.kill(child, signal.SIGKILL)

@@ -35,12 +35,12 @@ TILE = 8192  # rows of the weights' gradient at a time
 CHUNK_ELEMENTS_CUDA = 1 << 27
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A loss summed over the targets that `Objective.counts` counts. What is trained on is the sum over the parts of
     `weight * sum / count`; a part of weight 0 is only reported. `each` holds the losses of the single targets, where they are of
     interest."""
 
+    # A tuple, since FSDP looks into tuples for what to gather weights before: into other classes only from torch 2.13 on.
     sum: Tensor
     weight: float = 1.0
     each: Tensor | None = None
