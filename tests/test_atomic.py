@@ -129,3 +129,15 @@ def test_what_cannot_be_written_is_told_before_anything_is(tmp_path: Path) -> No
         atomic.write_texts(tmp_path / "folder", {"a.txt": "", "b.txt": ""})
     assert (tmp_path / "file").read_text() == "kept"
     assert not (tmp_path / "folder" / "a.txt").exists()
+
+
+def test_a_link_to_a_directory_elsewhere_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "here"
+    link.symlink_to(tmp_path / "disk", target_is_directory=True)
+    for text in ("one", "two"):
+        with atomic.replacing(link) as draft:
+            (draft / "file").write_text(text)
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "file").read_text() == "two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "here"]

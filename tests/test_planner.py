@@ -155,7 +155,7 @@ def test_pairs_are_counted_in_their_file_and_a_teacher_is_heard_once(tmp_path: P
     assert heard.memory.gradients == heard.memory.optimizer == 0
     assert heard.memory.activations < learned.memory.activations / 3
     with artifact.writing(tmp_path / "made" / "tokens", kind="shards", config={}) as draft:
-        draft.metrics["train"] = {"mean_length": 32.0, "tokens": 1_000_000}
+        draft.metrics["train"] = {"mean_length": 8.0, "attended": 32.0, "tokens": 1_000_000}
     assert small(tmp_path, "stage.heard.epochs=2")["heard"].updates == 489  # 2,000,000 by 4,096
 
 

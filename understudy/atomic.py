@@ -35,6 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     On any exception the draft is removed and what stood at `path` stays. A draft left by a kill -9 is cleared away next time.
     """
+    path = path.resolve()  # a link to a larger disk stays one
     draft = path.parent / f".{path.name}.tmp"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()

@@ -53,6 +53,27 @@ def test_rows_come_out_cleaned_and_in_order(tmp_path: Path) -> None:
     assert card["train"] == {"rows": 2, "distinct": 2, "words": 4, "characters": 19, "spoken_share": 0.0}
 
 
+def test_an_emoji_alone_is_no_text_and_beside_words_no_other_text(tmp_path: Path) -> None:
+    sources, exclude = [write(tmp_path / "de.txt", "❤️", "danke ❤️", "danke dir ❤️")], [write(tmp_path / "test.de.txt", "danke")]
+    out = make(tmp_path / "out", sources=sources, exclude=exclude, alpha=None, spoken=0.0, valid=0.0)
+    assert [row["text"] for row in table(out)] == ["danke dir ❤️"]
+
+
+@pytest.mark.parametrize("valid", [0.0, 0.9])  # the share holds out "danke" and the sign
+def test_what_is_nothing_when_it_is_spoken_is_left_out(tmp_path: Path, valid: float) -> None:
+    source = write(tmp_path / "de.txt", "№", "danke", "gute nacht")
+    out = make(tmp_path / "out", sources=[source], alpha=None, spoken=1.0, valid=valid)
+    assert [row["text"] for name in ("valid", "train") for row in table(out, name)] == ["danke", "gute nacht"]
+
+
+def test_a_text_may_be_seen_more_often_than_32_bits_can_say(tmp_path: Path) -> None:
+    rows = ({"text": "danke", "lang": "de", "count": 10**9} for _ in range(4))
+    (tmp_path / "seen.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    source = {"path": str(tmp_path / "seen.jsonl"), "count": "count"}
+    out = make(tmp_path / "out", sources=[source], alpha=1.0, spoken=0.0, valid=0.0, size=16 * 10**9)
+    assert [row["count"] for row in table(out)] == [4 * 10**9] * 4
+
+
 def test_text_of_another_encoding_is_told_by_line_and_byte(tmp_path: Path) -> None:
     (tmp_path / "de.txt").write_bytes("früh\nübel\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"de\.txt:1: this line is not UTF-8: byte 0xfc at 2"):

@@ -87,6 +87,7 @@ def test_the_normal_form_ignores_case_space_and_punctuation_and_keeps_marks() ->
     assert normal("ＡＢＣ　１２") == "abc12"
     assert normal("हिन्दी में।") == "हिन्दीमें"
     assert normal(" ?! ") == ""
+    assert normal("thanks ❤️ 3️⃣") == normal("thanks 3")  # variation selectors and keycaps are no letters
 
 
 @given(st.text())

@@ -84,12 +84,18 @@ def test_figures_by_hand(shards: Shards) -> None:
         "sequences": 3,
         "tokens": 12,
         "mean_length": 4.0,
+        "attended": 4.0,
         "unk_portion": round(100 / 6, 4),
         "languages": {
-            "en": {"sequences": 2, "tokens": 8, "mean_length": 4.0, "unk_portion": 0.0},
-            "ja": {"sequences": 1, "tokens": 4, "mean_length": 4.0, "unk_portion": 50.0},
+            "en": {"sequences": 2, "tokens": 8, "mean_length": 4.0, "attended": 4.0, "unk_portion": 0.0},
+            "ja": {"sequences": 1, "tokens": 4, "mean_length": 4.0, "attended": 4.0, "unk_portion": 50.0},
         },
     }
+
+
+def test_a_token_of_a_long_sequence_attends_to_more(shards: Shards) -> None:
+    made = shards(([("a b", "en", 1), ("a b a b a b", "en", 1)], []))
+    assert made.metrics["train"]["attended"] == round((4 * 4 + 8 * 8) / 12, 2)
 
 
 def test_short_rows_are_dropped(shards: Shards) -> None:

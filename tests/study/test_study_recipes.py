@@ -164,6 +164,17 @@ def test_a_study_over_checkpoints_needs_some() -> None:
         made(validation)
 
 
+def test_checkpoints_are_tested_on_xnli_by_one_seed() -> None:
+    with pytest.raises(RecipeError, match="one seed"):
+        made(validation, "stage.teacher.keep_examples=[10, 20]", xnli="x", seeds=3)
+
+
+def test_students_of_transfer_sets_have_the_settings_of_the_last_turn() -> None:
+    turn = 'stage.student.teachers=[{ use = "assistant-alone", steps = 9, batch_tokens = 2048, data = "stage1-tokens" }]'
+    stage = made(transfer_sets, turn).stages["study/transfer-sets/0-100"]
+    assert stage["teachers"] == [{"use": "teacher", "steps": 9, "batch_tokens": 2048}]
+
+
 def test_mixed_shards_make_no_transfer_set() -> None:
     with pytest.raises(RecipeError, match="one corpus each"):
         made(transfer_sets, "study.generic=stage2-tokens")

@@ -47,6 +47,17 @@ def test_kanji_and_kana_follow_each_other_without_a_space() -> None:
     assert ours(made).encode(split("私は")).ids == made.encode("私は").ids
 
 
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("text", [*TEXTS, "私は jazz <s>"])
+def test_pieces_are_those_of_words_and_know_their_characters(kind: str, text: str) -> None:
+    tokenizer = ours(build_tokenizer(kind))
+    ids, spans = tokenizer.pieces(text)
+    assert ids == tokenizer.encode(split(text)).ids[1:-1]
+    letters = {i for i, c in enumerate(text) if c.isalpha()}  # not all characters: BERT drops accents
+    assert letters <= {i for start, end in spans for i in range(start, end)}
+    assert all(not text[start:end].isspace() for start, end in spans)
+
+
 def test_control_symbols_are_found_wherever_they_stand() -> None:
     found = {kind: ours(build_tokenizer(kind)) for kind in ALL}
     last = {kind: tokenizer.size - 1 for kind, tokenizer in found.items()}

@@ -9,6 +9,7 @@ from helpers_training import SHAPE, World
 
 from understudy import artifact
 from understudy.config import parse
+from understudy.corpus.sampling import normal
 from understudy.corpus.utterances import read_labels
 from understudy.errors import DataError, RecipeError
 from understudy.interpretation import Interpretation
@@ -79,3 +80,10 @@ def test_a_locale_without_utterances_is_named_with_the_nearest(world: World, tmp
 def test_no_locales_at_all_are_refused() -> None:
     with pytest.raises(RecipeError, match="locales"):
         config(locales=[])
+
+
+def test_a_text_without_an_id_is_not_learned_from_where_a_copy_of_it_is_held_out() -> None:
+    gold = [Interpretation(text, "greet", locale="en-US") for text in ("hi", "Hi!", "hello", "hey", "good day") for _ in range(5)]
+    learned, aside = hold_out(gold, 0.25, seed=0)
+    assert {normal(one.text) for one in aside} & {normal(one.text) for one in learned} == set()
+    assert len({normal(one.text) for one in aside}) == 1  # of four texts

@@ -266,3 +266,23 @@ def test_a_checkpoint_is_not_there_before_the_best_weights_it_tells_of(
     measured = {"validate": lambda: {"loss": 0.0, "exact": float(next(better))}, "maximise": "exact"}
     run(world, tmp_path, total=6, eval_every=2, save_every=2, **measured)
     assert there == [True, True, True]
+
+
+def test_the_best_weights_of_updates_that_a_kill_undid_are_forgotten(world: World, tmp_path: Path) -> None:
+    def measured(*scores: float) -> dict[str, Any]:
+        following = iter(scores)
+
+        def validate() -> dict[str, float]:
+            if (score := next(following)) < 0:
+                raise KeyboardInterrupt
+            return {"loss": 0.0, "exact": score}
+
+        return {"validate": validate, "maximise": "exact", "eval_every": 1, "save_every": 2}
+
+    with pytest.raises(KeyboardInterrupt):
+        run(world, tmp_path, total=5, **measured(0.1, 0.5, 0.6, -1))  # cut off at update 4, and 2 was saved last
+    _, outcome = run(world, tmp_path, total=5, **measured(0.3, 0.2, 0.4))
+    assert outcome.best == 0.5
+    kept = Checkpoints(tmp_path / "best").newest()
+    assert kept is not None
+    assert (kept.step, kept.facts) == (2, {"exact": 0.5})

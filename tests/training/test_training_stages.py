@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers_training import SHAPE, World, run_stage, sentences, write_shards, write_tokenizer
@@ -93,6 +96,21 @@ def distilling(**settings: Any) -> DistillConfig:
     return parse(DistillConfig, {**table, **settings}, where="stage.student")
 
 
+def without_validation(world: World, path: Path) -> Artifact:
+    shutil.copytree(world.shards.path, path)
+    (path / "valid.bin").write_bytes(b"")
+    np.save(path / "valid.offsets.npy", np.zeros(1, np.int64))
+    np.save(path / "valid.lang.npy", np.empty(0, np.uint8))
+    return replace(world.shards, path=path)
+
+
+def test_a_turn_until_convergence_wants_something_to_validate_on(world: World, teacher: Artifact, tmp_path: Path) -> None:
+    turns = [{"use": "teacher", "steps": 30}, {"use": "teacher", "steps": 30, "until": "converged"}]
+    inputs = {**world.inputs, "teacher": teacher, "shards": without_validation(world, tmp_path / "shards")}
+    with pytest.raises(TrainingError, match="nothing to validate on"):
+        run_stage(distill.run, distilling(teachers=turns), tmp_path / "student", inputs)
+
+
 def test_distilling_from_two_teachers_in_turn(world: World, teacher: Artifact, tmp_path: Path) -> None:
     turns = [
         {"use": "teacher", "steps": 60, "until": "converged", "patience": 1, "tolerance": 0.9},
@@ -167,7 +185,7 @@ def finetuning(**settings: Any) -> FinetuneConfig:
 
 
 def test_finetuning_learns_a_small_language_wholly(world: World, teacher: Artifact, tmp_path: Path) -> None:
-    config = finetuning(encoder="teacher", held_out=0.2, select="best", domain=1.0)
+    config = finetuning(encoder="teacher", held_out=0.2, domain=1.0)
     nlu = run_stage(finetune.run, config, tmp_path / "nlu", {**world.inputs, "teacher": teacher}, kind="nlu")
     assert nlu.metrics["valid"]["exact"] == 1.0
     parse_ = Predictor.load(nlu.path)

@@ -21,7 +21,7 @@ from understudy.text.words import word_count
 
 __all__ = ["SCHEMA", "VALID", "ChooseTask", "choose", "counts_of", "rows_of"]
 
-SCHEMA = pa.schema([("text", pa.string()), ("lang", pa.string()), ("count", pa.int32())])
+SCHEMA = pa.schema([("text", pa.string()), ("lang", pa.string()), ("count", pa.int64())])
 VALID = pa.schema([("text", pa.string()), ("lang", pa.string()), ("key", pa.float64()), ("spoken", pa.bool_())])
 
 
@@ -107,7 +107,8 @@ def _spoken_once(
         if (lang, key) not in seen:
             seen.add((lang, key))
             to_be_spoken = is_spoken(task.spoken, seed=task.seed, key=_name(task, text, first + at))
-            chosen.append((spoken(text, lang) if to_be_spoken else text, lang, key, to_be_spoken))
+            if said := spoken(text, lang) if to_be_spoken else text:  # of "№" nothing is said
+                chosen.append((said, lang, key, to_be_spoken))
     return [list(column) for column in zip(*chosen, strict=True)] or [[], [], [], []]
 
 
@@ -122,13 +123,14 @@ def _copied(
     card.add_rows("sampled", rows, times)
     times[rows["words"] < task.min_words] = 0
     spoken_form = np.zeros(len(texts), bool)
-    written = np.flatnonzero(times).tolist()
     if task.spoken:
-        for at in written:
+        for at in np.flatnonzero(times).tolist():
             if is_spoken(task.spoken, seed=task.seed, key=_name(task, texts[at], first + at)):
                 spoken_form[at] = True
                 texts[at] = text = spoken(texts[at], langs[at])
                 rows["words"][at], rows["characters"][at] = word_count(text), len(text)
+                times[at] *= bool(text)  # of "№" nothing is said
+    written = np.flatnonzero(times).tolist()
     card.add_rows("train", rows, times, distinct=True)
     for lang in set(langs):
         card.add(lang, "train", spoken=int(times[spoken_form & (rows["lang"] == lang.encode())].sum()))

@@ -10,6 +10,7 @@ not the earlier one stays, so that the outcome depends on the order of the rows 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,10 +31,8 @@ Array = npt.NDArray[Any]
 
 def count_equal(stems: Sequence[Path], kept: Callable[[int], int]) -> None:
     """Of equal texts the first gets `kept` of the sum of their counts, the others get 0, in the files NAME.counts.npy."""
-    counts = [_open(stem, COUNTS_FILE, "r+") for stem in stems]
-    keys = [_open(stem, KEYS_FILE, "r") for stem in stems]
-    for parts in _ranges(keys):
-        found = np.concatenate([count[part["row"]] for count, part in zip(counts, parts, strict=True)])
+    for parts in _ranges([partial(_open, stem, KEYS_FILE) for stem in stems]):
+        found = np.concatenate([_open(stem, COUNTS_FILE)[part["row"]] for stem, part in zip(stems, parts, strict=True)])
         together = np.concatenate(parts)
         order = np.lexsort((together["low"], together["high"]))  # stable: the earliest of equal texts stays first
         together = together[order]
@@ -42,8 +41,8 @@ def count_equal(stems: Sequence[Path], kept: Callable[[int], int]) -> None:
         result = np.zeros(len(together), np.int64)
         result[order[begins]] = np.array([kept(int(n)) for n in sums], np.int64)[inverse]
         at = 0
-        for count, part in zip(counts, parts, strict=True):
-            count[part["row"]] = result[at : at + len(part)]
+        for stem, part in zip(stems, parts, strict=True):
+            _open(stem, COUNTS_FILE, "r+")[part["row"]] = result[at : at + len(part)]
             at += len(part)
 
 
@@ -83,12 +82,9 @@ def save_sketches(stem: Path, sketches: Sequence[npt.NDArray[np.uint32]], near: 
 
 def drop_near(stems: Sequence[Path], near: float) -> None:
     """Rows that resemble an earlier one by `near` or more get count 0 in the files NAME.counts.npy."""
-    counts = [_open(stem, COUNTS_FILE, "r+") for stem in stems]
-    sketches = [_open(stem, SKETCH_FILE, "r") for stem in stems]
-    tables = [_open(stem, BANDS_FILE, "r") for stem in stems]
     least = (near + (1 - near) / 256) * _HASHES  # bytes of different values are equal once in 256
     for band in range(bands(near)[0]):
-        for parts in _ranges([table[band] for table in tables]):
+        for parts in _ranges([partial(_band, stem, band) for stem in stems]):
             unit = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
             together = np.concatenate(parts)
             order = np.argsort(together["high"], kind="stable")
@@ -97,26 +93,30 @@ def drop_near(stems: Sequence[Path], near: float) -> None:
             one, other = first[~begins], order[~begins]
             for at in range(0, len(one), _TOGETHER // 16):
                 a, b = one[at : at + _TOGETHER // 16], other[at : at + _TOGETHER // 16]
-                agree = (_gather(sketches, unit[a], together["row"][a]) == _gather(sketches, unit[b], together["row"][b])).sum(
-                    axis=1
-                )
-                dropped = b[agree >= least]
+                theirs, others = (_gather(stems, unit[rows], together["row"][rows]) for rows in (a, b))
+                dropped = b[(theirs == others).sum(axis=1) >= least]
                 for number in np.unique(unit[dropped]):
-                    counts[number][together["row"][dropped[unit[dropped] == number]]] = 0
+                    _open(stems[number], COUNTS_FILE, "r+")[together["row"][dropped[unit[dropped] == number]]] = 0
 
 
-def _open(stem: Path, suffix: str, mode: Literal["r", "r+"]) -> Array:
+def _open(stem: Path, suffix: str, mode: Literal["r", "r+"] = "r") -> Array:
+    """A file of a unit for as long as it is looked at: there may be more units than a process may have files open or mapped."""
     found: Array = np.load(f"{stem}{suffix}", mmap_mode=mode)
     return found
 
 
-def _ranges(tables: Sequence[Array]) -> Iterator[list[Array]]:
+def _band(stem: Path, band: int) -> Array:
+    found: Array = _open(stem, BANDS_FILE)[band]
+    return found
+
+
+def _ranges(tables: Sequence[Callable[[], Array]]) -> Iterator[list[Array]]:
     """Tables sorted by `high`, cut at the same hashes so that few rows lie between two cuts; tables that are empty too."""
-    number = -(-sum(map(len, tables)) // _TOGETHER)
+    number = -(-sum(len(table()) for table in tables) // _TOGETHER)
     edges = [np.uint64((1 << 64) * i // number) for i in range(1, number)]
-    cuts = [[0, *np.searchsorted(table["high"], edges).tolist(), len(table)] for table in tables]
+    cuts = [[0, *np.searchsorted((found := table())["high"], edges).tolist(), len(found)] for table in tables]
     for i in range(number):
-        yield [np.asarray(table[cut[i] : cut[i + 1]]) for table, cut in zip(tables, cuts, strict=True)]
+        yield [np.array(table()[cut[i] : cut[i + 1]]) for table, cut in zip(tables, cuts, strict=True)]
 
 
 def _changes(values: Array) -> npt.NDArray[np.bool_]:
@@ -124,9 +124,10 @@ def _changes(values: Array) -> npt.NDArray[np.bool_]:
     return np.concatenate([np.ones(min(len(values), 1), dtype=bool), values[1:] != values[:-1]])
 
 
-def _gather(tables: Sequence[Array], unit: Array, row: Array) -> Array:
+def _gather(stems: Sequence[Path], unit: Array, row: Array) -> Array:
+    """The sketches of rows of units."""
     found = np.empty((len(unit), _HASHES), np.uint8)
     for number in np.unique(unit):
         here = unit == number
-        found[here] = tables[number][row[here]]
+        found[here] = _open(stems[number], SKETCH_FILE)[row[here]]
     return found

@@ -9,8 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
+
+from understudy.text.characters import SKIP
 
 __all__ = [
     "copies",
@@ -98,14 +101,17 @@ def normal_key(form: str) -> float:
 
 
 class _Letters(dict[int, "str | None"]):
-    """A translation table that drops white space, punctuation, symbols and control characters; filled as characters come up."""
+    """A translation table that drops white space, punctuation, symbols, what surrounds or varies these, and control characters; filled
+    as characters come up."""
 
     def __missing__(self, code: int) -> str | None:
-        kept = None if unicodedata.category(chr(code))[0] in "ZPSC" else chr(code)
+        category = unicodedata.category(chr(code))
+        kept = None if category[0] in "ZPSC" or category == "Me" or _SKIPPED.match(chr(code)) else chr(code)
         self[code] = kept
         return kept
 
 
+_SKIPPED = re.compile(f"[{SKIP}]")
 _LETTERS = _Letters()
 
 

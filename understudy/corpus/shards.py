@@ -94,9 +94,9 @@ def run(config: ShardsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
         specials=tokenizer.specials,
     )
     for split in SPLITS:
-        sets = [[TokenSet.open(task.folder, split) for task in part if task.split == split] for part in tasks]
+        folders = [[task.folder for task in part if task.split == split] for part in tasks]
         _mix(
-            sets, draft.path, split, dtype_for(tokenizer.size),
+            folders, draft.path, split, dtype_for(tokenizer.size),
             parts=[p.parts for p in config.mix], by=config.by, size=config.size, seed=seed, reports=reports,
         )  # fmt: skip
         draft.metrics[split] = statistics(TokenSet.open(draft.path, split), tokenizer)
@@ -123,24 +123,29 @@ def of_sequences(parts: Sequence[float], sequences: Sequence[int], tokens: Seque
 
 
 def statistics(tokens: TokenSet, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Sequences, tokens, mean length and unk portion (% of the pieces, control symbols apart), overall and per language."""
+    """Sequences, tokens, mean length, tokens that a token is compared with in attention, in the mean (`attended`), and unk portion (% of
+    the pieces, control symbols apart), overall and per language."""
     n = len(tokens.languages)
-    counts = np.zeros((3, n), dtype=np.int64)  # tokens, pieces, unknown pieces
+    counts = np.zeros((4, n), dtype=np.int64)  # tokens, pairs of them, pieces, unknown pieces
     for start in range(0, len(tokens), _CHUNK):
         ids, langs, lengths = _slice(tokens, start)
-        lang_T = np.repeat(langs, lengths)
-        for row, of in enumerate([lang_T, lang_T[(ids != tokenizer.bos) & (ids != tokenizer.eos)], lang_T[ids == tokenizer.unk]]):
-            counts[row] += np.bincount(of, minlength=n)
+        lang_T, length_T = np.repeat(langs, lengths), np.repeat(lengths, lengths)
+        pieces = (ids != tokenizer.bos) & (ids != tokenizer.eos)
+        counts[0] += np.bincount(lang_T, minlength=n)
+        counts[1] += np.bincount(lang_T, length_T, minlength=n).astype(np.int64)
+        counts[2] += np.bincount(lang_T[pieces], minlength=n)
+        counts[3] += np.bincount(lang_T[ids == tokenizer.unk], minlength=n)
     sequences = np.bincount(tokens.langs, minlength=n)
     per_language = {lang: _figures(int(sequences[i]), *(int(c) for c in counts[:, i])) for i, lang in enumerate(tokens.languages)}
     return {**_figures(len(tokens), *(int(c) for c in counts.sum(axis=1))), "languages": per_language}
 
 
-def _figures(sequences: int, tokens: int, pieces: int, unknown: int) -> dict[str, Any]:
+def _figures(sequences: int, tokens: int, pairs: int, pieces: int, unknown: int) -> dict[str, Any]:
     return {
         "sequences": sequences,
         "tokens": tokens,
         "mean_length": round(tokens / sequences, 2) if sequences else 0.0,
+        "attended": round(pairs / tokens, 2) if tokens else 0.0,
         "unk_portion": round(100 * unknown / pieces, 4) if pieces else 0.0,
     }
 
@@ -196,7 +201,7 @@ def _encode(config: ShardsConfig, tasks: Sequence[Sequence[EncodeTask]]) -> list
 
 
 def _mix(
-    sets: Sequence[Sequence[TokenSet]],
+    folders: Sequence[Sequence[Path]],
     target: Path,
     split: Split,
     dtype: Dtype,
@@ -207,27 +212,33 @@ def _mix(
     seed: int,
     reports: list[dict[str, Any]],
 ) -> None:
-    """Write the sequences of each part that are taken, in their order. A part is a list of token sets, one after another."""
-    lengths = [sum(len(tokens) for tokens in part) for part in sets]
-    tokens_in = [sum(len(tokens.tokens) for tokens in part) for part in sets]
+    """Write the sequences of each part that are taken, in their order. A part is a list of folders of token sets, one after another,
+    each open for as long as it is read: there may be more of them than a process may have files open."""
+    sizes = [[_size(TokenSet.open(folder, split)) for folder in part] for part in folders]
+    lengths, tokens_in = ([sum(size[i] for size in part) for part in sizes] for i in (0, 1))
     takes = mix_takes(lengths, parts if by == "sequences" else of_sequences(parts, lengths, tokens_in))
     expected = sum(take * n / length for take, n, length in zip(takes, tokens_in, lengths, strict=True) if take)
     if split == "train" and size is not None and size < expected:
         takes = [max(1, math.floor(take * size / expected)) for take in takes]
     writer = TokenWriter(target, split, dtype)
     try:
-        for number, (part, length, take, report) in enumerate(zip(sets, lengths, takes, reports, strict=True)):
+        for number, (part, length, take, report) in enumerate(zip(folders, lengths, takes, reports, strict=True)):
             report[split]["taken"] = take
             chosen, first = Permutation(length, key=f"mix/{seed}/{number}/{split}"), 0
-            for tokens in part:
+            for tokens in (TokenSet.open(folder, split) for folder in part):
                 for start in range(0, len(tokens), _CHUNK):
-                    ids, langs, sizes = _slice(tokens, start)
+                    ids, langs, of_each = _slice(tokens, start)
                     # A permutation has exactly `take` values below `take`: an even choice that keeps the order of the rows.
                     keep = chosen[first + start : first + start + len(langs)] < take
-                    writer.add(ids[np.repeat(keep, sizes)], sizes[keep].tolist(), langs[keep].tolist())
+                    writer.add(ids[np.repeat(keep, of_each)], of_each[keep].tolist(), langs[keep].tolist())
                 first += len(tokens)
     finally:
         writer.close()
+
+
+def _size(tokens: TokenSet) -> tuple[int, int]:
+    """Sequences and tokens."""
+    return len(tokens), len(tokens.tokens)
 
 
 def _slice(tokens: TokenSet, start: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

@@ -112,9 +112,9 @@ def _measured(batch: Sequence[Row], card: Card) -> tuple[list[str], list[str], n
     rows["words"] = [word_count(text) for text in texts]
     rows["characters"] = [len(row.text) for row in batch]
     card.add_rows("read", rows, rows["count"])
-    whole = np.array([bool(one) for one in normals], dtype=bool)
+    whole = np.array([any(map(str.isalnum, one)) for one in normals], dtype=bool)
     if not whole.all():
-        texts, normals, rows = list(itertools.compress(texts, whole)), [one for one in normals if one], rows[whole]
+        texts, normals, rows = list(itertools.compress(texts, whole)), list(itertools.compress(normals, whole)), rows[whole]
     rows["characters"] = [len(text) for text in texts]
     rows["key"] = [normal_key(one) for one in normals]
     card.add_rows("cleaned", rows, rows["count"])

@@ -13,7 +13,7 @@ from understudy.study.paper import report_of
 from understudy.study.parts import FOLDER, Parts, Stages, only_corpus, settings, stage_of
 from understudy.study.run import Findings, Study
 from understudy.study.tables import Correlation, Table, absolute, change, correlated, correlation, locales
-from understudy.training.distill import DistillConfig
+from understudy.training.distill import OWN, DistillConfig
 
 __all__ = ["PROPORTIONS", "correlations", "gains", "proportion", "transfer_sets"]
 
@@ -98,8 +98,9 @@ def _arm(made: Stages, arm: str, student: str, teacher: str, shards: str) -> str
     if config.model is None:
         raise RecipeError("students of a study begin anew", where=f"stage.{student}.init", got=config.init, wanted="'model'")
     table = {key: value for key, value in settings(config).items() if key != "layer_map"}
+    own = {key: value for key, value in table["teachers"][-1].items() if key in OWN and key != "data"}
     name = f"{FOLDER}/{NAME}/{_plain(arm)}"
-    encoder = made.add(name, table | {"data": shards, "teachers": [{"use": teacher, "steps": steps(made, student)}]})
+    encoder = made.add(name, table | {"data": shards, "teachers": [own | {"use": teacher, "steps": steps(made, student)}]})
     return made.finetuned(encoder, name=f"{name}-nlu")
 
 

@@ -40,6 +40,8 @@ def validation(recipe: Recipe, parts: Parts, *, of: str = "stage1", xnli: str | 
             got=examples or "nothing",
             wanted="for example keep_examples = [1000, 2000, 4000, 8000]",
         )
+    if xnli is not None and seeds > 1:
+        raise RecipeError("an xnli stage is of one seed", where="--seeds", got=seeds, wanted="1 with --xnli")
     made = Stages(recipe, parts, seeds=seeds)
     folder = f"{FOLDER}/{NAME}/{encoder}"
     if xnli is not None:

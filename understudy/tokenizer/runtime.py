@@ -141,9 +141,10 @@ class Tokenizer:
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
         for word in words(text):
-            found = self._backend.encode(_SURROGATE.sub("\ufffd", word.text), add_special_tokens=False)
-            ids += found.ids or [self.unk]
-            spans += [(word.start + start, word.start + end) for start, end in found.offsets or [(0, len(word.text))]]
+            found, space = self._encoded(word.text)
+            ids += self._allowed(found.ids)
+            offsets = found.offsets or [(space, space + len(word.text))]
+            spans += [(word.start + max(0, start - space), word.start + max(1, end - space)) for start, end in offsets]
         return ids, spans
 
     def cut(self, text: str) -> list[str]:
@@ -165,11 +166,18 @@ class Tokenizer:
         return self._words
 
     def _encode_word(self, word: str) -> bytes:
+        return np.array(self._allowed(self._encoded(word)[0].ids), ID).tobytes()
+
+    def _encoded(self, word: str) -> tuple[tokenizers.Encoding, int]:
+        """A word as it stands in running text, and how many spaces were put before it."""
         text = _SURROGATE.sub("\ufffd", word)
         # Ours drop the space; others spell a word differently after one. Characters of unspaced scripts mostly follow each other.
-        found = self._backend.encode(text if _SINGLE.match(text) else f" {text}", add_special_tokens=False).ids
-        # "<s>" in a text is text, but a vocabulary that others made may have it as a piece like any other.
-        return np.array([self.unk if i in self._control else i for i in found] or [self.unk], ID).tobytes()
+        space = 0 if _SINGLE.match(text) else 1
+        return self._backend.encode(" " * space + text, add_special_tokens=False), space
+
+    def _allowed(self, found: list[int]) -> list[int]:
+        """Ids of a word. "<s>" in a text is text, but a vocabulary that others made may have it as a piece like any other."""
+        return [self.unk if i in self._control else i for i in found] or [self.unk]
 
     def _learn(self, unseen: list[str], cached: _Words) -> None:
         """Put words into the cache ahead of their use: SentencePiece takes a tenth of the time of the other library.

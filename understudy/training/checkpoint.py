@@ -15,7 +15,7 @@ import os
 import shutil
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -63,10 +63,10 @@ class Checkpoints:
     """The checkpoints in one directory, which all ranks must see.
 
     Args:
-        keep: how many of the newest stay.
+        keep: how many of the newest stay; all of them where None.
     """
 
-    def __init__(self, directory: Path, *, keep: int = 2) -> None:
+    def __init__(self, directory: Path, *, keep: int | None = 2) -> None:
         self._directory, self._keep = directory, keep
         self._group = dist.new_group(backend="gloo") if dist.is_initialized() else None  # the thread's own, to talk by
         self._written: Future[None] | None = None
@@ -130,8 +130,25 @@ class Checkpoints:
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
         _sync(self._directory)
-        for old in self._steps()[: -self._keep]:
-            shutil.rmtree(old, ignore_errors=True)
+        if self._keep is not None:
+            self._remove(self._paths()[: -self._keep])
+
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints on disk, damaged ones too, in their order."""
+        return [_step(path) for path in self._paths()]
+
+    def forget(self, *, after: int) -> None:
+        """Remove those of later steps."""
+        self._remove(path for path in self._paths() if _step(path) > after)
+
+    def thin(self, *, until: int) -> None:
+        """Of those up to the step `until`, leave the newest only."""
+        self._remove([path for path in self._paths() if _step(path) <= until][:-1])
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        if ranks().leads:
+            for path in paths:
+                shutil.rmtree(path, ignore_errors=True)
 
     def newest(self) -> Saved | None:
         """The newest whole checkpoint, the same on all ranks, or None where there is none."""
@@ -143,7 +160,7 @@ class Checkpoints:
         return Saved(path, step, json.loads((path / FACTS).read_bytes())["facts"])
 
     def _newest_whole(self) -> Saved | None:
-        for path in reversed(self._steps()):
+        for path in reversed(self._paths()):
             try:
                 record = json.loads((path / FACTS).read_bytes())
                 if any(_sha256(path / name) != digest for name, digest in record["sha256"].items()):
@@ -153,7 +170,7 @@ class Checkpoints:
                 log.warning("passing over the damaged checkpoint %s: %s", path, error)
         return None
 
-    def _steps(self) -> list[Path]:
+    def _paths(self) -> list[Path]:
         return sorted(p for p in self._directory.glob("step-*") if p.is_dir())
 
 
@@ -189,6 +206,10 @@ def restore(saved: Saved, model: nn.Module, optimizer: torch.optim.Optimizer) ->
 def _named(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
     optimised = {id(w) for group in optimizer.param_groups for w in group["params"]}
     return {name: weight for name, weight in model.named_parameters() if id(weight) in optimised}
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _sha256(path: Path) -> str:

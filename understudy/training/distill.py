@@ -10,7 +10,8 @@ from pydantic import Field
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import Config, ShardsRef, TeacherRef
-from understudy.errors import ArtifactError, RecipeError
+from understudy.corpus.tokenset import TokenSet
+from understudy.errors import ArtifactError, RecipeError, TrainingError
 from understudy.model.encoder import MaskedLM
 from understudy.model.folder import is_foreign, read_config
 from understudy.model.foreign import Teacher, load_foreign, read_shape
@@ -36,7 +37,10 @@ from understudy.training.schedule import ScheduleConfig
 from understudy.training.sinks import Watch
 from understudy.training.teachings import Heard
 
-__all__ = ["DistillConfig", "TeacherConfig", "run"]
+__all__ = ["OWN", "DistillConfig", "TeacherConfig", "run"]
+
+OWN = ("data", "batch_tokens", "max_length", "optimizer", "schedule")
+"""Settings of the stage that a turn may have its own of."""
 
 
 class TeacherConfig(Config):
@@ -84,8 +88,7 @@ class DistillConfig(MaskedConfig):
 
     def turn(self, teacher: TeacherConfig) -> DistillConfig:
         """The settings of a teacher's turn: the stage's, with the teacher's own in their place."""
-        own = ("data", "batch_tokens", "max_length", "optimizer", "schedule")
-        return self.model_copy(update={key: value for key in own if (value := getattr(teacher, key)) is not None})
+        return self.model_copy(update={key: value for key in OWN if (value := getattr(teacher, key)) is not None})
 
 
 def run(config: DistillConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
@@ -181,6 +184,13 @@ def _fitting(config: DistillConfig, turn: TeacherConfig, student: MaskedLM, inpu
     """The teacher of a turn. Raises ArtifactError or RecipeError where something does not fit, so that this is told before the
     first turn and not after days of it."""
     same_vocabulary(inputs[config.tokenizer], inputs[turn.use], inputs[config.data])
+    if turn.until == "converged" and not len(TokenSet.open(inputs[config.data].path, "valid")):
+        raise TrainingError(
+            "a turn cannot end by its validation loss where there is nothing to validate on",
+            where=inputs[config.data].path,
+            got="no validation sequences",
+            hint='Hold some text out (`valid` of the corpus), or say until = "steps"',
+        )
     used = at_checkpoint(inputs[turn.use], turn.checkpoint)
     if used.kind == "teachings":
         check_heard(config, student, used, inputs[config.data])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from understudy.corpus.kin import kin
 from understudy.corpus.order import Permutation
-from understudy.corpus.sampling import derive
+from understudy.corpus.sampling import derive, normal
 from understudy.errors import DataError, nearest
 from understudy.interpretation import Interpretation, slots_to_tags
 from understudy.runtime.decode import Labels
@@ -54,20 +54,24 @@ def hold_out(gold: Sequence[Interpretation], share: float, *, seed: int) -> tupl
     """`gold` parted: what is learned from, and that share of each locale's utterances, rounded down.
 
     Of utterances with an id that share of their kin is set aside, in all locales: neither a translation nor a duplicate of one is
-    learned from.
+    learned from. Of those without, that share of each locale's different texts.
     """
     named: dict[str, set[int]] = {}
-    for index, name in enumerate(kin(gold)):
-        if name:
-            named.setdefault(name, set()).add(index)
-    names = sorted(named)
-    drawn = Permutation(len(names), key=f"held-out/{seed}")[: int(_times(share, names))]
-    aside = {index for i in drawn for index in named[names[int(i)]]}
-    for locale, found in _by_locale(gold):
-        indices = [index for index in found if not gold[index].id]
-        drawn = Permutation(len(indices), key=f"held-out/{seed}/{locale}")[: int(_times(share, indices))]
-        aside |= {indices[int(i)] for i in drawn}
+    texts: dict[str, dict[str, set[int]]] = {}
+    for index, (one, name) in enumerate(zip(gold, kin(gold), strict=True)):
+        group = named.setdefault(name, set()) if name else texts.setdefault(one.locale, {}).setdefault(normal(one.text), set())
+        group.add(index)
+    aside = _drawn(named, share, key=f"held-out/{seed}")
+    for locale, alike in texts.items():
+        aside |= _drawn(alike, share, key=f"held-out/{seed}/{locale}")
     return [g for i, g in enumerate(gold) if i not in aside], [gold[i] for i in sorted(aside)]
+
+
+def _drawn(groups: Mapping[str, set[int]], share: float, *, key: str) -> set[int]:
+    """What that share of the groups holds, drawn by `key`."""
+    names = sorted(groups)
+    drawn = Permutation(len(names), key=key)[: int(_times(share, names))]
+    return {index for i in drawn for index in groups[names[int(i)]]}
 
 
 def _times(share: float, things: Sequence[object]) -> float:

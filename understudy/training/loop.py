@@ -155,8 +155,9 @@ def train(
 
     Raises TrainingError where a loss is not finite, OSError where a checkpoint cannot be written.
     """
-    checkpoints, best = Checkpoints(scratch, keep=2), Checkpoints(scratch / "best", keep=1)
+    checkpoints, best = Checkpoints(scratch, keep=2), Checkpoints(scratch / "best", keep=None)
     outcome = _resumed(checkpoints, objective, optimizer, machine, label)
+    best.forget(after=outcome.steps)  # found by updates that a kill undid, and that may find others when they are made again
     given = {"autocast": machine.autocast, "scale": machine.scale, "clip": clip, "seed": seed, "languages": languages}
     updates = steps(objective.train(), stream(outcome.steps), optimizer, schedule, start=outcome.steps, **given)  # type: ignore[arg-type]
     journal = Journal(scratch / "log.jsonl", after=outcome.steps, peak=machine.peak, watch=None if outcome.done else watch)
@@ -176,6 +177,7 @@ def train(
             if last or stop or outcome.steps % save_every == 0:
                 best.wait()  # a checkpoint that tells of the best weights is not there before they are
                 _save(outcome, checkpoints, journal, objective, optimizer, machine)
+                best.thin(until=min(checkpoints.steps(), default=0))  # as long as one that tells of them may be gone back to
             if last or stop:
                 checkpoints.wait()
             if stop and not last:

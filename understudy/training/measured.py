@@ -9,6 +9,7 @@ from typing import Any
 
 from understudy.artifact import Artifact
 from understudy.corpus.nouns import read_nouns
+from understudy.errors import TrainingError
 from understudy.model.encoder import MaskedLM
 from understudy.tokenizer import Tokenizer
 from understudy.training.filling import Filling
@@ -32,10 +33,20 @@ def validator(
     *,
     max_length: int,
 ) -> Callable[[], Metrics] | None:
-    """What evaluates a run: losses on the validation set, and noun filling where the settings ask for it. None without the set."""
+    """What evaluates a run: losses on the validation set, and noun filling where the settings ask for it. None without the set.
+
+    Raises TrainingError where nouns are to be filled and there is no set.
+    """
     budget = max(4096, config.batch_tokens // config.accumulate)
     held_out = corpus.validation(tokens=config.eval_tokens, budget=budget)
     if not held_out:
+        if config.nouns is not None:
+            raise TrainingError(
+                "nouns are filled when a run is evaluated, and there is nothing to evaluate it on",
+                where=inputs[config.data].path,
+                got="no validation sequences",
+                hint="Hold some text out (`valid` of the corpus), or leave `nouns` out",
+            )
         log.warning("the shards hold no validation sequences: nothing is evaluated")
         return None
     filling = None

@@ -5,7 +5,7 @@
 Sharding is FSDP2 (`fully_shard`, after ZeRO, Rajbhandari et al. 2020): each rank holds a part of every weight, gradient and
 optimizer state, and learns from its own part of every update's batch.
 
-| shard       | held in parts                              | sent per update and weight                  |
+| shard       | held in parts                              | sent per micro-batch and weight             |
 |-------------|--------------------------------------------|---------------------------------------------|
 | "none"      | nothing                                    | gradient once around                        |
 | "optimizer" | gradients and optimizer states (ZeRO 2)    | the same                                    |
