@@ -89,6 +89,12 @@ class Strict(Config):
             "stage.a.model: this setting cannot be used. Got: 5. Wanted: text in quotes or a table, such as { key = value }.",
         ),
         ({"on": "maybe"}, 'stage.a.on: this setting cannot be used. Got: "maybe". Wanted: true or false.'),
+        ({"on": 1}, "stage.a.on: this setting cannot be used. Got: 1. Wanted: true or false."),
+        ({"on": "yes"}, 'stage.a.on: this setting cannot be used. Got: "yes". Wanted: true or false.'),
+        ({"rate": "0.5"}, 'stage.a.rate: this setting cannot be used. Got: "0.5". Wanted: a number.'),
+        ({"rate": float("nan")}, "stage.a.rate: this setting cannot be used. Got: NaN. Wanted: a number."),
+        ({"layers": [1, True]}, "stage.a.layers.1: this setting cannot be used. Got: true. Wanted: a whole number."),
+        ({"table": {"a": "5"}}, 'stage.a.table.a: this setting cannot be used. Got: "5". Wanted: a whole number.'),
     ],
 )
 def test_a_wrong_value_is_told_in_the_words_of_a_recipe(table: dict[str, object], said: str) -> None:

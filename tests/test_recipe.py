@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from understudy import artifact, recipe
+from understudy.cli import app
 from understudy.corpus.scaffold import scaffold
-from understudy.errors import ArtifactError, RecipeError
+from understudy.errors import ArtifactError, DataError, RecipeError
 from understudy.recipe import Done, Recipe
 
 TWO_STAGES = """
@@ -84,6 +86,16 @@ def test_only_runs_the_named_stage(toml: Path) -> None:
 def test_only_without_its_input_says_which_is_missing(toml: Path) -> None:
     with pytest.raises(RecipeError, match=r"stage.tokenizer: the input 'traffic' has not been made"):
         recipe.plan(load(toml), only=["tokenizer"])
+
+
+def test_files_that_are_not_there_are_told_before_anything_runs(toml: Path) -> None:
+    late = toml.with_name("late.toml")
+    late.write_text(toml.read_text() + '\n[stage.labels]\nkind = "labels"\nsources = [{ path = "{data_root}/none/*.jsonl" }]\n')
+    with pytest.raises(DataError, match=r"stage.labels: there is no such file or folder. Got: .*none/\*\.jsonl"):
+        recipe.run(load(late))
+    assert not (toml.parent / "out").exists()
+    said = CliRunner().invoke(app, ["run", str(late), f"data_root={toml.parent}", "--dry-run"])
+    assert said.exit_code == 0
 
 
 def test_planning_makes_nothing(toml: Path) -> None:

@@ -94,7 +94,10 @@ def run(
 
     loaded = recipes.load(recipe, overrides or [])
     if dry_run:
-        display(plan_table(recipes.plan(loaded, only=only or [])))
+        planned = recipes.plan(loaded, only=only or [])
+        display(plan_table(planned))
+        for error in recipes.missing(planned):
+            logging.getLogger(__name__).warning("%s", error)
         return
     done = run_jobs(loaded, jobs, only=only or [], on_start=announce)
     if done:
@@ -219,6 +222,7 @@ def nlu(
     data: Annotated[Path, typer.Option("--data", help="A labelled file or folder.")],
     format: FormatOption = "auto",
     partition: PartitionOption = "dev",
+    locale: Annotated[str | None, typer.Option("--locale", help="Of utterances that do not say theirs, such as de-DE.")] = None,
     hypotheses: Annotated[
         Path | None, typer.Option("--hypotheses", help="Also write each prediction as a JSON line here.")
     ] = None,
@@ -228,7 +232,8 @@ def nlu(
     from understudy.evaluation.nlu import evaluate_folder
     from understudy.evaluation.summary import nlu_table
 
-    report = evaluate_folder(model, data, format=format, partition=partition, hypotheses=hypotheses).to_json()
+    found = evaluate_folder(model, data, format=format, partition=partition, locale=locale, hypotheses=hypotheses)
+    report = found.to_json()
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:

@@ -50,7 +50,7 @@ Kind = Literal["corpus", "labels", "tokenizer", "shards", "encoder", "nlu", "run
 class Config(BaseModel):
     """Base of every settings model: frozen, strict about unknown keys, comparable by value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class Ref(str):
@@ -130,6 +130,10 @@ class StageConfig(Config):
         """Files outside the artifacts that the stage reads: a change of one makes the stage run again."""
         return []
 
+    def named(self) -> list[str]:
+        """Files, folders, patterns and URLs outside the artifacts that the stage reads, as the settings have them."""
+        return []
+
 
 def refs(config: BaseModel) -> list[Ref]:
     """Every reference inside `config`, each once, in the order of the fields."""
@@ -155,12 +159,30 @@ def refs(config: BaseModel) -> list[Ref]:
 def parse(model: type[C], table: Mapping[str, Any], *, where: str) -> C:
     """`model` made from `table`. Raises RecipeError naming the first wrong key and, for a misspelt word, the nearest."""
     try:
-        return model.model_validate(dict(table))
+        made = model.model_validate(dict(table))
     except UnderstudyError as error:  # from a setting that checks itself, which does not know where it stands
         at = where if error.where is None else f"{where}.{error.where}"
         raise type(error)(error.what, where=at, got=error.got, wanted=error.wanted, hint=error.hint) from None
     except ValidationError as error:
         raise _told(error, model, where) from None
+    _check_types(made, table, where)
+    return made
+
+
+def _check_types(made: Any, given: Any, where: str) -> None:
+    """Raises RecipeError for a text or a truth value that was taken for a number, or the other way round: true is no 1, "5" no 5."""
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            found = (
+                getattr(made, key, None) if isinstance(made, BaseModel) else made.get(key) if isinstance(made, Mapping) else None
+            )
+            _check_types(found, value, f"{where}.{key}")
+    elif isinstance(given, list | tuple) and isinstance(made, list | tuple):
+        for i, (one, value) in enumerate(zip(made, given, strict=False)):
+            _check_types(one, value, f"{where}.{i}")
+    elif isinstance(made, int | float) and (isinstance(given, str) or isinstance(made, bool) != isinstance(given, bool)):
+        wanted = _wanted(f"{type(made).__name__}_type", {})
+        raise RecipeError("this setting cannot be used", where=where, got=json.dumps(given, ensure_ascii=False), wanted=wanted)
 
 
 def _told(error: ValidationError, model: type[BaseModel], where: str) -> RecipeError:

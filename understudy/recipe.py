@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -20,11 +20,12 @@ from pydantic import Field
 from understudy import artifact, seeds, stages
 from understudy.artifact import Artifact, Manifest, Parent
 from understudy.config import MAX_SEED, Config, Ref, StageConfig, parse, refs
-from understudy.errors import RecipeError, nearest
+from understudy.corpus.files import is_missing
+from understudy.errors import DataError, RecipeError, nearest
 from understudy.toml import filled, included, override
 from understudy.training.ranks import agree, barrier, joined, ranks
 
-__all__ = ["Done", "Planned", "Recipe", "State", "judged", "load", "plan", "run", "run_stage"]
+__all__ = ["Done", "Planned", "Recipe", "State", "judged", "load", "missing", "plan", "run", "run_stage"]
 
 log = logging.getLogger(__name__)
 State = Literal["cached", "copy", "resume", "run", "wait"]
@@ -201,6 +202,16 @@ def plan(recipe: Recipe, *, only: Sequence[str] = ()) -> list[Planned]:
     return list(planned.values())
 
 
+def missing(planned: Iterable[Planned]) -> list[DataError]:
+    """What a run of this plan would read and is not there: told first, it is not the end of days of work."""
+    return [
+        DataError("there is no such file or folder", where=f"stage.{item.name}", got=path)
+        for item in planned
+        if item.state in ("run", "resume")
+        for path in filter(is_missing, item.config.named())
+    ]
+
+
 def _judged(recipe: Recipe, item: Planned, manifests: Mapping[str, Manifest]) -> Planned:
     directory = recipe.directory(item.name)
     parents = {i: Parent(path=str(item.inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
@@ -225,10 +236,14 @@ def run(recipe: Recipe, *, only: Sequence[str] = (), on_start: Callable[[Planned
 
     Under `torchrun` all ranks take part in the stages that train; the leader alone does the others, and has something to return.
 
-    Raises RecipeError, or whatever error the first failing stage raises; stages made before it stay.
+    Raises RecipeError, DataError for files that are not there, or whatever error the first failing stage raises; stages made before
+    it stay.
     """
     with joined() as here:
-        done = [_run_planned(recipe, item, on_start) for item in plan(recipe, only=only)]
+        planned = plan(recipe, only=only)
+        for error in missing(planned):
+            raise error
+        done = [_run_planned(recipe, item, on_start) for item in planned]
     return done if here.leads else []
 
 

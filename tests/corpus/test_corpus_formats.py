@@ -119,6 +119,10 @@ def test_bio_text_decides_the_spaces_and_japanese_has_none(tmp_path: Path) -> No
         ("# intent: x\nwake\tO\nme\tB\n", r"x\.bio:3: this is not a tag. Got: 'B'"),
         ("# intent: x\nwake\tO\nme\tnoun\n", r"x\.bio:3: this is not a tag. Got: 'noun'"),
         ("# intent: x\nwake\tO\nme\n", r"x\.bio:3: this line has a token without a tag"),
+        ("wake\tO\nme\nup\tO\n# intent: x\n", r"x\.bio:2: this line has a token without a tag. Got: me"),
+        ("wake\tO\nme\tO\nup\n# intent: x\n", r"x\.bio:3: this line has a token without a tag"),
+        ("wake\tO\tx\nme\tO\tx\n\nplay\tO\ty\njazz\n", r"x\.bio:5: this line has a token without a tag"),
+        ("# intent: x\nwake\tO\n# intent: y\nplay\tO\n", r"x\.bio:3: this utterance has a second intent.*empty line"),
         ("# intent: x\nwake\tO\nme\tO\tx\n", r"x\.bio:3: this line has 3 columns, the utterance began with 2"),
         ("wake\tO\nme\tO\n", r"x\.bio:1: this utterance has no intent"),
         ("a\tO\n# intent: x\n\n# intent: y\n\n", r"x\.bio:4: this utterance has no tokens"),
@@ -188,6 +192,7 @@ def test_rasa(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert [r.text for r in found] == [WAKE.text, "hello", "good morning"]
     assert found[2].slots == (Slot("part", "morning", 5, 12),)
     assert "left out 1 lookup, 1 synonym" in caplog.text
+    assert "not: 1 role, 1 value" in caplog.text
 
 
 def test_other_rasa_files_beside_it_are_left_out(tmp_path: Path) -> None:
@@ -222,6 +227,11 @@ def test_other_rasa_files_beside_it_are_left_out(tmp_path: Path) -> None:
 def test_malformed_rasa_is_named(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(DataError, match=what):
         read(put(tmp_path / "nlu.yml", text))
+
+
+def test_comments_among_examples_of_rasa_are_passed_over(tmp_path: Path) -> None:
+    path = put(tmp_path / "nlu.yml", "nlu:\n- intent: a\n  examples: |\n    # short ones\n    - hi\n")
+    assert [row.text for _, row in read(path)] == ["hi"]
 
 
 def test_empty_examples_of_rasa_are_passed_over(tmp_path: Path) -> None:

@@ -70,6 +70,18 @@ def test_a_share_of_train_is_held_out_with_its_duplicates(tmp_path: Path) -> Non
     assert not {r.text for r in train} & {r.text for r in held}
 
 
+def test_one_text_alone_cannot_be_parted(tmp_path: Path) -> None:
+    source = write(tmp_path / "en-US.jsonl", *[("train", "on", "lamp")] * 90)
+    with pytest.raises(DataError, match="nothing is left to learn from. Got: all 90 utterances held out"):
+        make(tmp_path / "out", sources=[source], held_out=0.9999)
+
+
+def test_few_held_out_utterances_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [("train", "on", f"lamp {i}") for i in range(20)]
+    made = make(tmp_path / "out", sources=[write(tmp_path / "en-US.jsonl", *rows)], held_out=0.1)
+    assert f"{made.metrics['rows'].get('held', 0)} utterances are held out" in caplog.text
+
+
 def test_a_share_of_train_is_held_out_with_its_translations(tmp_path: Path) -> None:
     for locale, word in (("de-DE", "lampe"), ("en-US", "lamp")):
         rows = [

@@ -231,6 +231,15 @@ def test_the_language_can_be_said(tmp_path: Path) -> None:
         scaffold(tmp_path / "mine", tmp_path / "r2.toml", lang="french")
 
 
+@pytest.mark.parametrize("lang", [None, "sv"])
+def test_languages_without_a_spoken_form_stay_written(tmp_path: Path, lang: str | None) -> None:
+    put(tmp_path / "mine" / ("nlu.yml" if lang else "sv-SE.yml"), rasa(TRAIN))
+    recipe = written(tmp_path / "mine", tmp_path / "r.toml", lang=lang)
+    assert [recipe["stage"][name]["spoken"] for name in ("public", "traffic", "labels")] == [0.0, 0.0, False]
+    assert "none is known for sv" in (tmp_path / "r.toml").read_text()
+    assert set() < texts_of(made(recipe, "traffic", tmp_path)) <= set(TRAIN)
+
+
 def test_labels_without_train_wait_for_some(tmp_path: Path) -> None:
     put(tmp_path / "mine" / "dev.jsonl", "".join(spans(text, locale="en-US") for text in DEV))
     put(tmp_path / "mine" / "en.txt", "a general sentence\nanother one\n")

@@ -163,6 +163,15 @@ def test_a_model_and_a_folder(model: Callable[[str], Artifact], tmp_path: Path) 
     assert {"locale", "intent", "slots", "confidence"} <= lines[0].keys()
 
 
+def test_the_locale_of_utterances_that_do_not_say_theirs_can_be_said(model: Callable[[str], Artifact], tmp_path: Path) -> None:
+    data = tmp_path / "nlu.yml"
+    data.write_text("nlu:\n- intent: alarm_set\n  examples: |\n    - wake me at [six](time)\n")
+    with pytest.raises(DataError, match="the locale of these utterances is not known.*--locale"):
+        evaluate_folder(model("student").path, data, format="rasa", partition="train")
+    report = evaluate_folder(model("student").path, data, format="rasa", partition="train", locale="en-US")
+    assert list(report.to_json()["locales"]) == ["en-US"]
+
+
 def test_a_partition_that_is_not_there_is_named(model: Callable[[str], Artifact], tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -108,8 +108,9 @@ def test_every_word_known_gives_the_losses_of_the_teacher_itself(world: World, t
     torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("number", "leaves"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
 def test_a_resumed_student_is_one_never_disturbed(
-    world: World, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, leaves: type[BaseException]
 ) -> None:
     cache = heard(world, teacher, tmp_path / "heard", k=4)
     inputs, config = {**world.inputs, "heard": cache}, distilling("heard")
@@ -119,11 +120,11 @@ def test_a_resumed_student_is_one_never_disturbed(
     def stopped(self: Journal, step: Step) -> None:
         write(self, step)
         if step.number == 7:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "step", stopped)
-        with pytest.raises(SystemExit):
+        with pytest.raises(leaves):
             run_stage(distill.run, config, tmp_path / "two", inputs)
     assert len([*(tmp_path / ".two.scratch" / "turn-0").glob("step-*7")]) == 1
     resumed = run_stage(distill.run, config, tmp_path / "two", inputs)

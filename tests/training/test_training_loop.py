@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -248,6 +250,18 @@ def test_the_best_weights_are_left_where_asked_for(world: World, tmp_path: Path)
     )
     assert torch.equal(objective.model.head.bias_V, seen[1])
     assert not torch.equal(seen[1], seen[2])
+
+
+def test_a_second_interrupt_is_not_waited_for(world: World, tmp_path: Path) -> None:
+    def validate() -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"loss": 0.0}
+
+    with pytest.raises(KeyboardInterrupt):
+        run(world, tmp_path, total=8, eval_every=2, validate=validate)
+    assert Checkpoints(tmp_path).newest() is None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_checkpoint_is_not_there_before_the_best_weights_it_tells_of(

@@ -3,7 +3,7 @@
 BIO/CoNLL, the common variants: one token per line with its tag in the last tag-like column (`B-time`, `I-time`, `O`; also
 BIOES/BILOU), columns parted by tabs, or by white space where a line has no tab; blank lines between utterances; a leading
 column of running numbers is skipped. The intent stands in a comment (`# intent: alarm_set` or `# intent = alarm_set`), alone
-on a line of the block, or in another column, the only one with one value in each utterance of the file. Further comments are
+on a line before or after the tokens of the block, or in another column, the only one with one value in each utterance of the file. Further comments are
 read where they stand: `# text`, `# domain`, `# locale` (or `# lang`), `# partition` (or `# split`).
 """
 
@@ -31,9 +31,11 @@ _UNSPACED_LANGUAGES = ("ja", "zh", "th")
 def read_bio(path: str, *, partition: str, locale: str | None) -> Iterator[Labelled]:
     """Utterances of a BIO/CoNLL file, in the variants that the head of this file describes."""
     utterances = [found for block in _blocks(path) if (found := _utterance(path, block)) is not None]
-    column = _intent_column([u for u in utterances if "intent" not in u.comments])
+    column = _intent_column([u for u in utterances if "intent" not in u.comments and not u.alone])
     for one in utterances:
-        intent = one.comments.get("intent") or one.constant().get(column, "")
+        if one.alone and column >= 0:  # the others have theirs in that column
+            raise _untagged(*one.alone)
+        intent = one.comments.get("intent") or (one.alone[1] if one.alone else one.constant().get(column, ""))
         if not intent:
             raise DataError(
                 "this utterance has no intent",
@@ -51,10 +53,12 @@ def read_bio(path: str, *, partition: str, locale: str | None) -> Iterator[Label
 
 @dataclass(frozen=True)
 class _Utterance:
-    """A block of a BIO file. others: what stands in columns that hold neither tokens nor tags, by their place."""
+    """A block of a BIO file. alone: where a word stands alone before or after its tokens, and that word; others: what stands in
+    columns that hold neither tokens nor tags, by their place."""
 
     where: str
     comments: Mapping[str, str]
+    alone: tuple[str, str] | None
     tokens: Sequence[str]
     tags: Sequence[str]
     others: Mapping[int, Sequence[str]]
@@ -109,23 +113,29 @@ def begins_bio(head: Iterable[str]) -> bool:
 def _utterance(path: str, block: list[tuple[int, str]]) -> _Utterance | None:
     """The utterance of a block, None where there are comments alone."""
     comments: dict[str, str] = {}
+    alone: list[tuple[int, str]] = []
     table: list[tuple[int, list[str]]] = []
     for number, line in block:
         comment = _COMMENT.match(line)
         if line.startswith("#") and (comment or not re.search(r"\s(?:O|[BIESUL]-\S+)\s*$", line)):
             if comment:
-                comments[comment[1].lower()] = comment[2].strip()
+                key = comment[1].lower()
+                if key == "intent" and key in comments:
+                    hint = "An empty line parts two utterances"
+                    raise DataError("this utterance has a second intent", where=f"{path}:{number}", got=line[:200], hint=hint)
+                comments[key] = comment[2].strip()
             continue
         fields = [f.strip() for f in line.split("\t")] if "\t" in line else line.split()
         if len(fields) == 1 or (len(fields) == 2 and not fields[1]):
-            if "intent" in comments:
-                raise DataError("this line has a token without a tag", where=f"{path}:{number}", got=line[:200])
-            comments["intent"] = fields[0]
+            alone.append((number, fields[0]))
             continue
         if not fields[0]:
             raise DataError("this line has a tag without a token", where=f"{path}:{number}", got=line[:200])
         table.append((number, fields))
-    if not table and "intent" not in comments:
+    inside = [one for one in alone if table and table[0][0] < one[0] < table[-1][0]]
+    if untagged := alone if "intent" in comments else inside or alone[1:]:
+        raise _untagged(f"{path}:{untagged[0][0]}", untagged[0][1])
+    if not table and not alone and "intent" not in comments:
         return None
     where = f"{path}:{block[0][0]}"
     if not table:
@@ -133,7 +143,12 @@ def _utterance(path: str, block: list[tuple[int, str]]) -> _Utterance | None:
             "this utterance has no tokens", where=where, got=block[0][1][:200], wanted="lines of a token, a tab and a tag"
         )
     tokens, tags, others = _bio_columns(path, table)
-    return _Utterance(where, comments, tokens, tags, others)
+    intent = (f"{path}:{alone[0][0]}", alone[0][1]) if alone else None
+    return _Utterance(where, comments, intent, tokens, tags, others)
+
+
+def _untagged(where: str, token: str) -> DataError:
+    return DataError("this line has a token without a tag", where=where, got=token[:200])
 
 
 def _bio_columns(path: str, table: list[tuple[int, list[str]]]) -> tuple[list[str], list[str], dict[int, list[str]]]:

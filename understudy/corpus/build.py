@@ -77,7 +77,7 @@ class CorpusConfig(EngineConfig):
     counts: Literal["none", "once", "sqrt"] = "none"
     near_duplicates: float | None = Field(default=None, ge=0.5, le=1)
     spoken: float = Field(default=0.7, ge=0, le=1)
-    size: int | None = Field(default=None, gt=0)
+    size: int | None = Field(default=None, gt=0, le=10**15)
     valid: float = Field(default=0.01, ge=0, lt=1)
     valid_rows: int = Field(default=2000, ge=0)
     min_words: int = Field(default=0, ge=0)
@@ -85,6 +85,9 @@ class CorpusConfig(EngineConfig):
 
     def reads(self) -> list[Path]:
         return [file for source in (*self.sources, *self.exclude) for file in source.files()]
+
+    def named(self) -> list[str]:
+        return [source.path for source in (*self.sources, *self.exclude) if source.path]
 
 
 def run(config: CorpusConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:

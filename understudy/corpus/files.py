@@ -22,6 +22,7 @@ __all__ = [
     "Languages",
     "brief",
     "expand",
+    "is_missing",
     "is_remote",
     "language_of",
     "language_of_path",
@@ -100,6 +101,11 @@ def local_files(path: str, suffixes: tuple[str, ...]) -> list[Path]:
         found = (f for f in at.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(at).parts))
         return sorted(f for f in found if suffix_of(f.name) in suffixes)
     return sorted(Path(f) for f in glob.glob(path, recursive=True) if Path(f).is_file())  # noqa: PTH207  a pattern may be absolute
+
+
+def is_missing(path: str) -> bool:
+    """Whether `path` is one of this machine where nothing stands, nor does any file match it."""
+    return not is_remote(path) and not Path(path).exists() and not local_files(path, ())
 
 
 def _expand_remote(path: str) -> list[str]:

@@ -101,7 +101,10 @@ def place_of(own: str, otherwise: str | None, where: str) -> str:
     """The locale that an utterance says, `otherwise` where it says none. Raises DataError where it says what is none."""
     if own and language_of(own) is None:
         raise DataError(
-            "this is no locale", where=where, got=repr(own)[:200], wanted="a language or locale such as 'de' or 'de-DE'"
+            "this is no locale",
+            where=where,
+            got=repr(own)[:200],
+            wanted="two small letters and perhaps a region in capitals, such as 'de' or 'de-DE'",
         )
     return own or otherwise or ""
 

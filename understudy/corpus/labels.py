@@ -26,6 +26,7 @@ from understudy.text.spoken import Formatter
 __all__ = ["LabelsConfig", "run"]
 
 log = logging.getLogger(__name__)
+FEW = 20  # utterances
 
 
 class LabelsConfig(StageConfig):
@@ -53,6 +54,9 @@ class LabelsConfig(StageConfig):
 
     def reads(self) -> list[Path]:
         return [file for source in self.sources for file in source.files()]
+
+    def named(self) -> list[str]:
+        return [source.path for source in self.sources if source.path]
 
 
 def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
@@ -82,6 +86,14 @@ def run(config: LabelsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, s
         raise DataError("these sources hold no labelled utterances", got=f"none in {', '.join(config.languages or ())}")
     if config.held_out and "train" in partitions:
         partitions |= _parted(partitions.pop("train"), config.held_out, seed)
+        if "train" not in partitions:
+            raise DataError(
+                "nothing is left to learn from",
+                got=f"all {len(partitions['held'])} utterances held out, being copies or translations of one another",
+                wanted="utterances of more texts, or a smaller `held_out`",
+            )
+        if (held := len(partitions.get("held", []))) < FEW:
+            log.warning("%d utterances are held out: what is scored on so few says little", held)
     for partition, rows in partitions.items():
         content = "".join(f"{write_row(row)}\n" for row in rows)
         (draft.path / f"{partition}.jsonl").write_text(content, encoding="utf-8")

@@ -63,6 +63,9 @@ class NounsConfig(StageConfig):
     def reads(self) -> list[Path]:
         return [file for source in self.sources for file in source.files()]
 
+    def named(self) -> list[str]:
+        return [source.path for source in self.sources if source.path]
+
 
 def run(config: NounsConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
     """Writes nouns.jsonl: lang, text, start and end of each noun to be guessed. Metrics: sentences and nouns by language.

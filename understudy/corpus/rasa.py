@@ -1,7 +1,7 @@
 """Rasa's YAML training data: examples below intents, with `[value](entity)` and `[value]{"entity": "name", ...}`.
 
-Of the braces' fields the entity counts; role, group and the normalised value are not taken over. Lookup tables, synonyms and
-regular expressions are left out with a log line, as they are no utterances.
+Of the braces' fields the entity counts; roles, groups and normalised values are not taken over, which a warning says. Lookup tables,
+synonyms and regular expressions are left out with a log line, as they are no utterances.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def read_rasa(path: str, *, partition: str, locale: str | None) -> Iterator[Labe
     if not isinstance(nlu, yaml.SequenceNode):
         raise DataError("this file has no list `nlu`", where=_at(path, root), wanted="nlu: - intent: NAME, examples: ...")
     left_out: dict[str, int] = {}
+    dropped: Counter[str] = Counter()
     for item in nlu.value:
         intent = _entry(item, "intent")
         if intent is None:
@@ -54,8 +56,11 @@ def read_rasa(path: str, *, partition: str, locale: str | None) -> Iterator[Labe
             where = f"{path}:{line}"
             if _SURROGATE.search(example):  # YAML can name half a character, no file can hold it
                 raise DataError("this example holds half a character", where=where, got=ascii(example)[:200])
-            text, slots = _parse(example, where)
+            text, slots = _parse(example, where, dropped)
             yield partition, Interpretation(text, intent.value, slots, domain_of(intent.value), locale=locale or "")
+    if dropped:
+        said = ", ".join(f"{n} {field}" for field, n in sorted(dropped.items()))
+        log.warning("%s: of entities the names alone are taken over, not: %s", path, said)
     if left_out:
         log.info("%s: left out %s", path, ", ".join(f"{n} {kind}" for kind, n in sorted(left_out.items())))
 
@@ -98,7 +103,7 @@ def _examples(path: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
     if isinstance(node, yaml.ScalarNode):
         first = node.start_mark.line + (2 if node.style in ("|", ">") else 1)
         for offset, line in enumerate(node.value.splitlines()):
-            if not line.strip():
+            if not line.strip() or line.lstrip().startswith("#"):
                 continue
             if not line.lstrip().startswith("-"):
                 raise DataError("an example does not begin with `- `", where=f"{path}:{first + offset}", got=line[:200])
@@ -115,12 +120,12 @@ def _examples(path: str, node: yaml.Node) -> Iterator[tuple[int, str]]:
             yield text.start_mark.line + 1, text.value.strip()
 
 
-def _parse(example: str, where: str) -> tuple[str, tuple[Slot, ...]]:
+def _parse(example: str, where: str, dropped: Counter[str]) -> tuple[str, tuple[Slot, ...]]:
     text, slots, at = "", [], 0
     for match in _ENTITY.finditer(example):
         text += example[at : match.start()]
         value = match["value"]
-        slots.append(Slot(_name(match, where), value, len(text), len(text) + len(value)))
+        slots.append(Slot(_name(match, where, dropped), value, len(text), len(text) + len(value)))
         text += value
         at = match.end()
     text += example[at:]
@@ -131,15 +136,20 @@ def _parse(example: str, where: str) -> tuple[str, tuple[Slot, ...]]:
     return text, tuple(slots)
 
 
-def _name(match: re.Match[str], where: str) -> str:
+def _name(match: re.Match[str], where: str, dropped: Counter[str]) -> str:
+    """The entity's name; what else is said of it is counted in `dropped`."""
     if match["name"]:
-        if not (written := match["name"].partition(":")[0].strip()):
+        written, _, value = (part.strip() for part in match["name"].partition(":"))
+        dropped.update(["value"] if value else [])
+        if not written:
             raise DataError("an entity has no name", where=where, got=match[0][:200], wanted="[value](name)")
         return written
     try:
-        name = json.loads(match["fields"]).get("entity")
+        fields = json.loads(match["fields"])
+        name = fields.pop("entity", None)
     except (ValueError, RecursionError) as error:
         raise DataError("the braces after an entity are not JSON", where=where, got=f"{match['fields'][:100]}: {error}") from None
     if not isinstance(name, str) or not name:
         raise DataError("the braces after an entity have no 'entity'", where=where, got=match["fields"])
+    dropped.update(fields.keys())
     return name

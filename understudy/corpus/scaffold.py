@@ -12,6 +12,7 @@ from pathlib import Path
 from understudy.corpus.files import local_files
 from understudy.corpus.survey import TO_FILL_IN, Found, survey
 from understudy.errors import DataError, RecipeError
+from understudy.text.spoken import LANGUAGES
 
 __all__ = ["scaffold"]
 
@@ -64,13 +65,18 @@ def _recipe(folder: Path, out: Path, found: list[Found]) -> str:
     own = _sources(folder, train, "lang", partition="train") or _sources(folder, texts, "lang") or nothing
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.name).strip("-") or "mine"
     measured = next((p for p in _MEASURED if any(p in f.partitions for f in labels)), "held")
+    languages = sorted({lang for f in found for lang in f.languages})
+    unspoken = [lang for lang in languages if lang not in LANGUAGES]
     return string.Template(template).substitute(
         folder=json.dumps(folder.as_posix(), ensure_ascii=False)[1:-1],
         recipe=out.name,
         partition=measured,
         name=name,
         found="\n".join(f"#   {f}" for f in found),
-        languages=", ".join(sorted({lang for f in found for lang in f.languages})) or "languages unknown",
+        languages=", ".join(languages) or "languages unknown",
+        spoken_share="0.0" if unspoken else "0.7",
+        spoken_all="0.0" if unspoken else "1.0",
+        spoken_said=f"none is known for {', '.join(unspoken)}" if unspoken else "0 for typed input",
         text_sources="\n".join(_sources(folder, texts, "lang") or own),
         traffic_sources="\n".join(own),
         exclude=_exclude(folder, labels, measured),

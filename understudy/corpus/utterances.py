@@ -127,7 +127,7 @@ def read_labelled(source: LabelSource, *, seed: int = 0) -> Iterator[Labelled]:
                 "the locale of these utterances is not known",
                 where=source.path,
                 got=repr(row.locale),
-                hint='Say locale = "de-DE", or name the file or its folder so',
+                hint='Say locale = "de-DE" (--locale de-DE), or name the file or its folder so',
             )
         if is_wanted(row.locale, source.languages):
             found = True
@@ -205,8 +205,10 @@ def _builtin(source: LabelSource, seed: int) -> Iterator[Labelled]:
                     )
 
 
-def read_partitions(path: Path, format: str = "auto") -> dict[str, list[Interpretation]]:
+def read_partitions(path: Path, format: str = "auto", locale: str | None = None) -> dict[str, list[Interpretation]]:
     """All utterances by partition: of a labels artifact, or of a file or folder as `LabelSource` takes it.
+
+    locale: of utterances that do not say theirs.
 
     Raises RecipeError for an unknown format, DataError where anything cannot be read.
     """
@@ -216,7 +218,8 @@ def read_partitions(path: Path, format: str = "auto") -> dict[str, list[Interpre
             raise DataError("this artifact holds no labels", where=path, wanted="what a labels stage made, or labelled files")
         return {file.stem: read_labels(file) for file in files}
     found: dict[str, list[Interpretation]] = {}
-    for partition, row in read_labelled(parse(LabelSource, {"path": str(path), "format": format}, where="labels")):
+    source = {"path": str(path), "format": format, "locale": locale}
+    for partition, row in read_labelled(parse(LabelSource, source, where="labels")):
         found.setdefault(partition, []).append(row)
     return found
 

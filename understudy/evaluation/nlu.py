@@ -175,7 +175,13 @@ def load_parser(model: Artifact) -> Parser:
 
 
 def evaluate_folder(
-    model_dir: Path, data: Path, *, format: str, partition: str = "dev", hypotheses: Path | None = None
+    model_dir: Path,
+    data: Path,
+    *,
+    format: str,
+    partition: str = "dev",
+    locale: str | None = None,
+    hypotheses: Path | None = None,
 ) -> NluReport:
     """Evaluate a model on disk on one partition of labelled data.
 
@@ -186,6 +192,7 @@ def evaluate_folder(
         data: a labels artifact, or a file or folder as `LabelSource` takes it, e.g. `{locale}.jsonl` files of MASSIVE.
         format: the data's format, as in `LabelSource`.
         partition: which part to parse.
+        locale: of utterances that do not say theirs.
         hypotheses: where to write one JSON object per utterance, in the order of the data, for an external scorer.
 
     Raises ArtifactError for a directory that is no model or hypotheses that cannot be written there, DataError for data that cannot
@@ -194,7 +201,7 @@ def evaluate_folder(
     if hypotheses is not None:
         atomic.writable(hypotheses)
     parser = load_parser(artifact.open(model_dir, kind=["nlu", "runtime"]))
-    parts = read_partitions(data, format)
+    parts = read_partitions(data, format, locale)
     gold = partition_of(parts, partition, where=data)
     report = evaluate(parser, gold, seen=train_texts(parts.get("train", [])) if partition != "train" else None)
     if hypotheses is not None:

@@ -105,8 +105,10 @@ class XnliConfig(StageConfig):
         return self
 
     def reads(self) -> list[Path]:
-        paths = dict.fromkeys([self.train, *(self.tested(lang) for lang in self.languages)])
-        return [file for path in paths for file in local_files(path, SUFFIXES)]
+        return [file for path in self.named() for file in local_files(path, SUFFIXES)]
+
+    def named(self) -> list[str]:
+        return list(dict.fromkeys([self.train, *(self.tested(lang) for lang in self.languages)]))
 
     def tested(self, lang: str) -> str:
         """Where the test pairs of a language stand."""

@@ -50,6 +50,8 @@ def run_jobs(
             hint="Leave out --jobs, or torchrun: each job then has a GPU of its own",
         )
     planned = {item.name: item for item in recipe.plan(whole, only=only)}
+    for error in recipe.missing(planned.values()):
+        raise error
     with _signals() as heard:
         crew = _Crew(whole, planned, jobs, on_start, heard)
         try:

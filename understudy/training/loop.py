@@ -145,7 +145,8 @@ def train(
     milestones: Milestones | None = None,
 ) -> Outcome:
     """Train for `steps_total` updates, or until converged; resumes from the newest whole checkpoint in `scratch`.
-    SIGTERM lets the update under way end, saves, and ends the process with status 143.
+    SIGTERM lets the update under way end, saves, and ends the process with status 143; so does Ctrl-C, with KeyboardInterrupt in the
+    end, which a second one raises at once.
 
     Args:
         stream: the batches that follow so many updates. watch: tools told what stands in `log.jsonl`. milestones: encoders to keep.
@@ -181,7 +182,7 @@ def train(
             if last or stop:
                 checkpoints.wait()
             if stop and not last:
-                _leave(label, outcome)
+                _leave(label, outcome, stop)
     if maximise is not None and (found := best.newest()) is not None:
         found.load(objective.state_dict())
     return outcome
@@ -213,27 +214,34 @@ def _resumed(
     return Outcome(**found.facts["outcome"])
 
 
-def _leave(label: str, outcome: Outcome) -> NoReturn:
+def _leave(label: str, outcome: Outcome, asked: int) -> NoReturn:
     log.warning("%s was asked to stop and has saved update %d; run it again to go on", label, outcome.steps)
-    raise SystemExit(128 + signal.SIGTERM)
+    raise KeyboardInterrupt if asked == signal.SIGINT else SystemExit(128 + asked)
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Yields what tells whether any rank has been sent SIGTERM since. Outside the main thread nobody listens."""
-    heard = False
+def asked_to_stop() -> Iterator[Callable[[], int]]:
+    """Yields what tells the signal, SIGTERM or SIGINT, that any rank has been sent since, 0 where none was. Outside the main thread,
+    and where they are ignored, nobody listens."""
+    heard: set[int] = set()
+    main = threading.current_thread() is threading.main_thread()
+    numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if main and signal.getsignal(n) is not signal.SIG_IGN]
 
-    def hear(_number: int, _frame: object) -> None:
-        nonlocal heard
-        heard = True
+    def hear(number: int, _frame: object) -> None:
+        if number == signal.SIGINT and number in heard:
+            raise KeyboardInterrupt
+        heard.add(number)
 
-    listening = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, hear) if listening else None
+    def asked() -> int:
+        by_any = total([float(number in heard) for number in (signal.SIGTERM, signal.SIGINT)])
+        return next((int(n) for n, sent in zip((signal.SIGTERM, signal.SIGINT), by_any, strict=True) if sent), 0)
+
+    before = {number: signal.signal(number, hear) for number in numbers}
     try:
-        yield lambda: total([float(heard)])[0] > 0
+        yield asked
     finally:
-        if listening:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _count(outcome: Outcome, step: Step) -> None:

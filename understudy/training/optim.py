@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -19,6 +19,8 @@ from understudy.config import Config
 from understudy.training.precision import resolve
 
 __all__ = ["Lamb", "Muon", "OptimConfig", "build", "set_lr"]
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimConfig(Config):
@@ -31,7 +33,7 @@ class OptimConfig(Config):
 
     name: Literal["adam", "lamb", "muon"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
-    betas: tuple[float, float] = (0.9, 0.98)
+    betas: tuple[Beta, Beta] = (0.9, 0.98)
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, ge=0)

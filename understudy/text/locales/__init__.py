@@ -33,4 +33,5 @@ def locale(lang: str) -> Locale:
     for c in _CLASSES:
         if c.lang == lang:
             return c()
-    raise DataError("no spoken form for this language", got=lang, wanted=", ".join(LANGUAGES), hint=nearest(lang, LANGUAGES))
+    hint = nearest(lang, LANGUAGES) or "Leave it as it is written: spoken = 0 for a corpus, spoken = false elsewhere"
+    raise DataError("no spoken form for this language", got=lang, wanted=", ".join(LANGUAGES), hint=hint)
