@@ -27,7 +27,7 @@ from understudy.export.graph import Quantisation
 from understudy.export.trim import TrimConfig
 from understudy.model.encoder import EncoderConfig
 from understudy.model.presets import PRESETS, Shape
-from understudy.stages import CONFIGS, MAKES
+from understudy.stages import STAGES
 from understudy.study.parts import Arms, Parts
 from understudy.tokenizer.search import SearchConfig
 from understudy.training.distill import TeacherConfig
@@ -52,7 +52,7 @@ class ModelTable(EncoderConfig):
 
 SECTIONS: dict[str, type[Config]] = {
     "Every stage": StageConfig,
-    **CONFIGS,
+    **{kind: stage.config for kind, stage in STAGES.items()},
     "Many processes": ParallelConfig,
     "Noise": NoiseConfig,
     "Studies": Parts,
@@ -201,7 +201,7 @@ def _one(annotation: Any, s: str) -> str:
         number = "" if arguments[1] is Ellipsis else f"{len(arguments)} "
         return f"list{s} of {number}{_said(arguments[0], many=True)}"
     if issubclass(annotation, Ref):
-        kinds = _either([f"`{kind}`" for kind, made in MAKES.items() if made in annotation.kinds])
+        kinds = _either([f"`{kind}`" for kind, stage in STAGES.items() if stage.makes in annotation.kinds])
         return f"names of stages ({kinds})" if s else f"name of a stage ({kinds})"
     [heading] = [name for name, section in SECTIONS.items() if section is annotation]
     return f"[table{s}](#{heading.lower().replace(' ', '-')})"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from understudy.errors import ArtifactError
 
-__all__ = ["locked", "replacing", "writable", "write_texts"]
+__all__ = ["locked", "replacing", "sync", "writable", "write_texts"]
 
 ELSEWHERE = "Name another place"
 
@@ -42,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield draft
         for inside in [*sorted(draft.rglob("*")), draft]:
-            _sync(inside)
+            sync(inside)
         _rename(draft, path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -59,7 +59,7 @@ def write_texts(folder: Path, files: Mapping[str, str]) -> None:
         draft = folder / f".{name}.tmp"
         try:
             draft.write_text(text, encoding="utf-8")
-            _sync(draft)
+            sync(draft)
             draft.replace(folder / name)
         finally:
             draft.unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def _rename(draft: Path, path: Path) -> None:
         if path.exists():
             path.rename(old)
         draft.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -100,7 +100,8 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

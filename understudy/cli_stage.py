@@ -81,11 +81,9 @@ def _make(kind: str, settings: Sequence[str], out: Path, seed: int) -> None:
 
     config = stages.parse_stage(override({"kind": kind}, settings), where=kind)
     there = artifact.peek(out)
-    if there is not None and there.kind != stages.MAKES[kind]:
+    if there is not None and there.kind != (wanted := stages.STAGES[kind].makes):
         hint = "Choose another directory or move it away"
-        raise ArtifactError(
-            "an artifact of another kind stands here", where=out, got=there.kind, wanted=stages.MAKES[kind], hint=hint
-        )
+        raise ArtifactError("an artifact of another kind stands here", where=out, got=there.kind, wanted=wanted, hint=hint)
     made = recipes.run_stage(config, {str(r): Path(r) for r in refs(config)}, out, seed=seed)
     if made.kind == "report":
         print_report(made)

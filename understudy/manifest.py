@@ -15,7 +15,19 @@ from pydantic import Field, ValidationError
 from understudy.config import Config, Kind, digest
 from understudy.errors import ArtifactError
 
-__all__ = ["MANIFEST", "SCHEMA", "File", "Manifest", "Parent", "check_file", "fingerprint", "hash_all", "peek", "versions"]
+__all__ = [
+    "MANIFEST",
+    "SCHEMA",
+    "File",
+    "Manifest",
+    "Parent",
+    "check_file",
+    "fingerprint",
+    "hash_all",
+    "peek",
+    "sha256_of",
+    "versions",
+]
 
 MANIFEST = "artifact.json"
 SCHEMA = 1
@@ -82,7 +94,7 @@ def check_file(path: Path, recorded: File) -> None:
         raise ArtifactError(
             f"a file of this artifact was {what}", where=path, got=f"{size} bytes", wanted=f"{recorded.size} bytes", hint=again
         )
-    found = _sha256(path)
+    found = sha256_of(path)
     if found != recorded.sha256:
         raise ArtifactError(
             "a file of this artifact was altered",
@@ -96,10 +108,11 @@ def check_file(path: Path, recorded: File) -> None:
 def hash_all(root: Path) -> dict[str, File]:
     """What a manifest records of every file under `root`, by its path there."""
     files = sorted(p for p in root.rglob("*") if p.is_file())
-    return {p.relative_to(root).as_posix(): File(size=p.stat().st_size, sha256=_sha256(p)) for p in files}
+    return {p.relative_to(root).as_posix(): File(size=p.stat().st_size, sha256=sha256_of(p)) for p in files}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

@@ -51,7 +51,7 @@ class Recipe(Config):
     def check(self, ref: Ref, *, where: str) -> None:
         """Raises RecipeError where `ref` is neither a stage nor an artifact, or is of a kind that cannot be used there."""
         if ref in self.stage:
-            made = stages.MAKES[self.stage[ref].kind]
+            made = stages.STAGES[self.stage[ref].kind].makes
         elif (manifest := artifact.peek(Path(ref))) is not None:
             made = manifest.kind
         else:
@@ -215,7 +215,7 @@ def missing(planned: Iterable[Planned]) -> list[DataError]:
 def _judged(recipe: Recipe, item: Planned, manifests: Mapping[str, Manifest]) -> Planned:
     directory = recipe.directory(item.name)
     parents = {i: Parent(path=str(item.inputs[i]), kind=m.kind, hash=m.hash) for i, m in manifests.items()}
-    kind, seed = stages.MAKES[item.config.kind], item.config.seeded(recipe.seed)
+    kind, seed = stages.STAGES[item.config.kind].makes, item.config.seeded(recipe.seed)
     mark = artifact.fingerprint(kind, resolved(item.config), parents, seed)
     made = artifact.peek(directory)
     if made is not None and made.fingerprint == mark:
@@ -281,14 +281,14 @@ def run_stage(config: StageConfig, inputs: Mapping[str, Path], directory: Path, 
     seed = config.seeded(seed)
     with joined() as here:
         opened = {ref: artifact.open(inputs[ref], kind=_kinds(config, ref)) for ref in inputs}
-        kind = stages.MAKES[config.kind]
+        kind = stages.STAGES[config.kind].makes
         if here.leads:
             with artifact.writing(directory, kind=kind, config=resolved(config), parents=opened, seed=seed) as draft:
                 barrier()  # the scratch directory is there
                 stages.run(config, opened, draft, seed=seed)
         else:
             barrier()
-            if config.kind in stages.PARALLEL:
+            if stages.STAGES[config.kind].parallel:
                 stages.run(config, opened, artifact.following(directory), seed=seed)
         barrier()  # the artifact is there
         return artifact.open(directory, kind=kind)

@@ -6,8 +6,8 @@ contents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from understudy.artifact import Artifact, Draft
 from understudy.config import Kind, StageConfig, parse
@@ -36,55 +36,45 @@ from understudy.training.finetune import FinetuneConfig
 from understudy.training.listen import ListenConfig
 from understudy.training.pretrain import PretrainConfig
 
-__all__ = ["CONFIGS", "MAKES", "PARALLEL", "describe", "parse_stage", "run", "timed"]
+__all__ = ["STAGES", "Stage", "describe", "parse_stage", "run", "timed"]
 
-CONFIGS: dict[str, type[StageConfig]] = {
-    "corpus": CorpusConfig,
-    "labels": LabelsConfig,
-    "nouns": NounsConfig,
-    "tokenizer": TokenizerConfig,
-    "shards": ShardsConfig,
-    "adopt": AdoptConfig,
-    "pretrain": PretrainConfig,
-    "listen": ListenConfig,
-    "distill": DistillConfig,
-    "finetune": FinetuneConfig,
-    "export": ExportConfig,
-    "evaluate": EvaluateConfig,
-    "xnli": XnliConfig,
-    "masked-lm": MaskedLmConfig,
-    "domains": DomainsConfig,
+
+class Stage(NamedTuple):
+    """A kind of stage: its settings, the kind of artifact that it makes, the function that does it, and whether many processes can run
+    it together."""
+
+    config: type[StageConfig]
+    makes: Kind
+    run: Callable[..., None]
+    parallel: bool = False
+
+
+STAGES: dict[str, Stage] = {
+    "corpus": Stage(CorpusConfig, "corpus", build.run),
+    "labels": Stage(LabelsConfig, "labels", labels.run),
+    "nouns": Stage(NounsConfig, "nouns", nouns.run),
+    "tokenizer": Stage(TokenizerConfig, "tokenizer", tokenizer.run),
+    "shards": Stage(ShardsConfig, "shards", shards.run),
+    "adopt": Stage(AdoptConfig, "encoder", adopt.run),
+    "pretrain": Stage(PretrainConfig, "encoder", pretrain.run, parallel=True),
+    "listen": Stage(ListenConfig, "teachings", listen.run, parallel=True),
+    "distill": Stage(DistillConfig, "encoder", distill.run, parallel=True),
+    "finetune": Stage(FinetuneConfig, "nlu", finetune.run, parallel=True),
+    "export": Stage(ExportConfig, "runtime", export.run),
+    "evaluate": Stage(EvaluateConfig, "report", evaluate.run),
+    "xnli": Stage(XnliConfig, "report", xnli.run, parallel=True),
+    "masked-lm": Stage(MaskedLmConfig, "report", masked_lm.run, parallel=True),
+    "domains": Stage(DomainsConfig, "domains", domains.run),
 }
-
-MAKES: dict[str, Kind] = {
-    "corpus": "corpus",
-    "labels": "labels",
-    "nouns": "nouns",
-    "tokenizer": "tokenizer",
-    "shards": "shards",
-    "adopt": "encoder",
-    "pretrain": "encoder",
-    "listen": "teachings",
-    "distill": "encoder",
-    "finetune": "nlu",
-    "export": "runtime",
-    "evaluate": "report",
-    "xnli": "report",
-    "masked-lm": "report",
-    "domains": "domains",
-}
-
-PARALLEL = frozenset({"pretrain", "listen", "distill", "finetune", "xnli", "masked-lm"})
-"""Kinds that many processes can run together."""
 
 
 def parse_stage(table: Mapping[str, Any], *, where: str) -> StageConfig:
     """The settings of one stage. Raises RecipeError for an unknown kind or key."""
     kind = table.get("kind")
-    if not isinstance(kind, str) or kind not in CONFIGS:
+    if not isinstance(kind, str) or kind not in STAGES:
         what = "the key 'kind' is missing" if kind is None else f"there is no stage kind '{kind}'"
-        raise RecipeError(what, where=where, wanted=f"one of {', '.join(CONFIGS)}", hint=nearest(str(kind), CONFIGS))
-    return parse(CONFIGS[kind], table, where=where)
+        raise RecipeError(what, where=where, wanted=f"one of {', '.join(STAGES)}", hint=nearest(str(kind), STAGES))
+    return parse(STAGES[kind].config, table, where=where)
 
 
 def describe(config: StageConfig) -> str:
@@ -151,36 +141,4 @@ def _shape(config: PretrainConfig | DistillConfig | FinetuneConfig) -> str:
 
 def run(config: StageConfig, inputs: Mapping[str, Artifact], draft: Draft, *, seed: int) -> None:
     """Do the work of one stage: read `inputs`, write files and metrics to `draft`."""
-    match config:
-        case CorpusConfig():
-            build.run(config, inputs, draft, seed=seed)
-        case LabelsConfig():
-            labels.run(config, inputs, draft, seed=seed)
-        case NounsConfig():
-            nouns.run(config, inputs, draft, seed=seed)
-        case TokenizerConfig():
-            tokenizer.run(config, inputs, draft, seed=seed)
-        case ShardsConfig():
-            shards.run(config, inputs, draft, seed=seed)
-        case AdoptConfig():
-            adopt.run(config, inputs, draft, seed=seed)
-        case PretrainConfig():
-            pretrain.run(config, inputs, draft, seed=seed)
-        case ListenConfig():
-            listen.run(config, inputs, draft, seed=seed)
-        case DistillConfig():
-            distill.run(config, inputs, draft, seed=seed)
-        case FinetuneConfig():
-            finetune.run(config, inputs, draft, seed=seed)
-        case ExportConfig():
-            export.run(config, inputs, draft, seed=seed)
-        case EvaluateConfig():
-            evaluate.run(config, inputs, draft, seed=seed)
-        case XnliConfig():
-            xnli.run(config, inputs, draft, seed=seed)
-        case MaskedLmConfig():
-            masked_lm.run(config, inputs, draft, seed=seed)
-        case DomainsConfig():
-            domains.run(config, inputs, draft, seed=seed)
-        case _:
-            raise AssertionError(f"no stage takes {type(config).__name__}")
+    STAGES[config.kind].run(config, inputs, draft, seed=seed)

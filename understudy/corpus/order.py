@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Permutation", "epoch_key"]
+__all__ = ["Permutation", "epoch_key", "mix"]
 
 _ROUNDS = 8
 Int64 = npt.NDArray[np.int64]
@@ -63,13 +63,13 @@ class Permutation:
         low, high = values & self._low_mask, values >> self._low_bits
         for index, key in enumerate(self._keys):
             if index % 2:
-                low = low ^ (_mix(high ^ key) & self._low_mask)
+                low = low ^ (mix(high ^ key) & self._low_mask)
             else:
-                high = high ^ (_mix(low ^ key) & self._high_mask)
+                high = high ^ (mix(low ^ key) & self._high_mask)
         return (high << self._low_bits) | low
 
 
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """The finaliser of splitmix64: every input bit moves every output bit (arithmetic is modulo 2^64)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

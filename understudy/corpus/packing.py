@@ -6,7 +6,8 @@ A stretch of a corpus file (a row group) is turned into sequences by itself, so 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,13 @@ def _packed(task: EncodeTask, sequences: _Sequences) -> None:
 
 
 def _passes(task: EncodeTask) -> Iterator[Rows]:
-    wanted, most = 1, 1
-    while wanted <= most:
-        for rows in read_rows(task.path, at_least=wanted, group=task.group):
-            if not task.once:
-                most = max(most, int(np.max(rows.counts)))
+    passed: Iterable[Rows] = read_rows(task.path, group=task.group)
+    for wanted in itertools.count(2):
+        again = []
+        for rows in passed:
             yield rows
-        wanted += 1
+            if not task.once and rows.counts.max() >= wanted:
+                again.append(rows.at_least(wanted))
+        if not again:
+            return
+        passed = again

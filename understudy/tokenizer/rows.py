@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,14 @@ class Rows:
     langs: list[str]
     counts: npt.NDArray[np.int64]
 
+    def at_least(self, count: int) -> Rows:
+        """Those whose count is so high."""
+        kept = self.counts >= count
+        return Rows(list(compress(self.texts, kept)), list(compress(self.langs, kept)), self.counts[kept])
 
-def read_rows(path: Path, *, at_least: int = 1, group: int | None = None) -> Iterator[Rows]:
-    """The rows of a parquet file with columns text, lang, count whose count is `at_least` so high, 4,096 read at a time.
+
+def read_rows(path: Path, *, group: int | None = None) -> Iterator[Rows]:
+    """The rows of a parquet file with columns text, lang, count that are to be seen at all, 4,096 read at a time.
 
     With `group` those of one row group. Raises DataError where the file is missing, is not parquet, lacks a column, or holds a
     null, a negative count or bytes that are not UTF-8.
@@ -48,7 +54,7 @@ def read_rows(path: Path, *, at_least: int = 1, group: int | None = None) -> Ite
         counts = batch.column("count").cast(pa.int64())
         if len(counts) and pc.min(counts).as_py() < 0:
             raise DataError("a row is to be seen a negative number of times", where=path, got=pc.min(counts).as_py())
-        kept = batch.filter(pc.greater_equal(counts, at_least))
+        kept = batch.filter(pc.greater(counts, 0))
         if kept.num_rows:
             yield Rows(
                 kept.column("text").to_pylist(),

@@ -8,10 +8,8 @@ newest that is whole, says which it passed over, and fits any number of ranks.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import shutil
 import threading
 import warnings
@@ -29,6 +27,8 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, Hu
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
+from understudy.atomic import sync
+from understudy.manifest import sha256_of
 from understudy.training.ranks import agree, barrier, ranks
 
 __all__ = ["Checkpoints", "Saved", "capture", "restore"]
@@ -122,14 +122,14 @@ class Checkpoints:
 
     def _rename(self, temporary: Path, record: dict[str, Any]) -> None:
         files = sorted(temporary.iterdir())
-        record = {**record, "sha256": {file.name: _sha256(file) for file in files}}
+        record = {**record, "sha256": {file.name: sha256_of(file) for file in files}}
         (temporary / FACTS).write_text(json.dumps(record), encoding="utf-8")
         for path in (*files, temporary / FACTS, temporary):
-            _sync(path)
+            sync(path)
         final = self._directory / temporary.name.removeprefix(".").removesuffix(".tmp")
         shutil.rmtree(final, ignore_errors=True)
         temporary.rename(final)
-        _sync(self._directory)
+        sync(self._directory)
         if self._keep is not None:
             self._remove(self._paths()[: -self._keep])
 
@@ -163,7 +163,7 @@ class Checkpoints:
         for path in reversed(self._paths()):
             try:
                 record = json.loads((path / FACTS).read_bytes())
-                if any(_sha256(path / name) != digest for name, digest in record["sha256"].items()):
+                if any(sha256_of(path / name) != digest for name, digest in record["sha256"].items()):
                     raise ValueError("its tensors were altered or truncated")
                 return Saved(path, record["step"], record["facts"])
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -210,16 +210,3 @@ def _named(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.P
 
 def _step(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

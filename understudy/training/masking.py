@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from understudy.corpus.order import mix
 from understudy.tokenizer.specials import OURS, Specials
 
 __all__ = ["Draws", "Ints", "Masking"]
@@ -96,8 +97,5 @@ class Draws:
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """One step of splitmix64 (Steele, Lea, Flood 2014): every bit of the input reaches every bit of the output."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """One step of splitmix64 (Steele, Lea, Flood 2014)."""
+    return mix(x + np.uint64(0x9E3779B97F4A7C15))
