@@ -18,7 +18,7 @@ from understudy.model.encoder import MaskedLM
 from understudy.tokenizer import Tokenizer
 from understudy.training import distill, pretrain
 from understudy.training.distill import DistillConfig
-from understudy.training.filling import Filling, batch, blank
+from understudy.training.filling import Filling, blank, blanked
 from understudy.training.machine import Machine
 from understudy.training.objectives import Distillation, MaskedLanguageModelling
 from understudy.training.pretrain import PretrainConfig
@@ -63,7 +63,7 @@ def write_nouns(path: Path) -> Artifact:
 def masked(world: World, of: Noun, **options: Any) -> list[str]:
     """The sentence as the model sees it."""
     tokenizer = Tokenizer.load(world.tokenizer.path)
-    made = batch([blank(of, tokenizer, language=0, **{"max_length": 32, **options})], mask=tokenizer.mask)
+    made = blanked([blank(of, tokenizer, language=0, **{"max_length": 32, **options})], mask=tokenizer.mask)
     return [tokenizer._backend.id_to_token(int(i)) for i in made.ids_T]
 
 

@@ -16,11 +16,10 @@ import torch
 
 from understudy.errors import DataError
 from understudy.model.encoder import MaskedLM
-from understudy.model.layout import Layout
 from understudy.runtime.encode import token_batches
 from understudy.text.words import split
 from understudy.tokenizer.rows import read_rows
-from understudy.training.batches import MaskedBatch
+from understudy.training.filling import Blank, blanked
 from understudy.training.objectives import MaskedLanguageModelling
 
 __all__ = ["corpus_words", "divergences", "jensen_shannon", "pseudo_perplexity", "unigrams"]
@@ -107,31 +106,14 @@ def pseudo_perplexity(
 
     Raises DataError where there is no token to foresee.
     """
-    copies = [(ids, at) for ids in sequences for at in range(1, len(ids) - 1)]
+    copies = [Blank(list(ids), [at], 0) for ids in sequences for at in range(1, len(ids) - 1)]
     if not copies:
         raise DataError("there is nothing to foresee", got=f"{len(sequences)} sequences", wanted="at least one token of text")
     objective, device = MaskedLanguageModelling(model).eval(), next(model.parameters()).device
     total = 0.0
     with torch.inference_mode():
-        for chosen in token_batches([len(ids) for ids, _ in copies], budget=batch_tokens):
-            batch = _masked([copies[index] for index in chosen], mask).to(device)
+        for chosen in token_batches([len(copy.ids) for copy in copies], budget=batch_tokens):
+            batch = blanked([copies[index] for index in chosen], mask=mask).to(device)
             with autocast():
                 total += float(objective(batch)["mlm"].sum)
     return float(np.exp(total / len(copies)))
-
-
-def _masked(copies: Sequence[tuple[Sequence[int], int]], mask: int) -> MaskedBatch:
-    """A batch of sequences, each with one token masked."""
-    lengths_B = torch.tensor([len(ids) for ids, _ in copies])
-    masked_M = lengths_B.cumsum(0) - lengths_B + torch.tensor([at for _, at in copies])
-    ids_T = torch.tensor([token for ids, _ in copies for token in ids])
-    targets_M = ids_T[masked_M]
-    ids_T[masked_M] = mask
-    return MaskedBatch(
-        ids_T=ids_T,
-        layout=Layout.packed(lengths_B),
-        languages_B=torch.zeros(len(copies), dtype=torch.int64),
-        pairs=int((lengths_B**2).sum()),
-        masked_M=masked_M,
-        targets_M=targets_M,
-    )

@@ -20,11 +20,11 @@ from understudy.training.objectives import Distillation, MaskedLanguageModelling
 from understudy.training.ranks import total
 from understudy.training.tally import Autocast, Metrics, share_of
 
-__all__ = ["Blank", "Filling", "blank"]
+__all__ = ["Blank", "Filling", "blank", "blanked"]
 
 
 class Blank(NamedTuple):
-    """A sentence with a noun to be guessed. ids: as it was written, <s> and </s> included; at: places of the noun's pieces."""
+    """A sentence with a noun or a token to be guessed. ids: as it was written, <s> and </s> included; at: places of its pieces."""
 
     ids: list[int]
     at: list[int]
@@ -44,8 +44,8 @@ def blank(noun: Noun, tokenizer: Tokenizer, *, language: int, max_length: int) -
     return Blank(cut, [i - first + 1 for i in at if first <= i < first + room], language)
 
 
-def batch(blanks: Sequence[Blank], *, mask: int) -> MaskedBatch:
-    """Blanks side by side, every piece of each noun masked."""
+def blanked(blanks: Sequence[Blank], *, mask: int) -> MaskedBatch:
+    """Sentences side by side, with what is to be guessed masked."""
     lengths_B = np.array([len(b.ids) for b in blanks], np.int64)
     starts_B = np.cumsum(lengths_B) - lengths_B
     ids_T = torch.tensor([i for b in blanks for i in b.ids])
@@ -75,7 +75,7 @@ class Filling:
         blanks = [blank(noun, tokenizer, language=number[noun.lang], max_length=max_length) for noun in nouns]
         lengths = np.array([len(b.ids) for b in blanks], np.int64)
         cut = one_epoch(lengths, budget=budget, key="nouns", order_by=lengths)
-        return cls(tuple(batch([blanks[i] for i in part], mask=tokenizer.mask).to(device) for part in cut), languages)
+        return cls(tuple(blanked([blanks[i] for i in part], mask=tokenizer.mask).to(device) for part in cut), languages)
 
     @torch.no_grad()
     def accuracy(self, objective: MaskedLanguageModelling | Distillation, *, autocast: Autocast) -> Metrics:
