@@ -14,7 +14,7 @@ from functools import cached_property
 from understudy.text.amounts import SCRIPTS, Amounts, alternatives, either
 from understudy.text.characters import FRACTIONS, MARKS
 from understudy.text.classes import ADDRESS_SIGN, NO_LETTER, NO_LETTER_BEFORE, Classes
-from understudy.text.locales import Locale, Rule, codes, counted, days, half_of, sums
+from understudy.text.locales import Locale, Rule, codes, counted, days, half_of, scaled, sums
 from understudy.text.words import UNSPACED
 
 __all__ = ["Reader"]
@@ -22,7 +22,8 @@ __all__ = ["Reader"]
 # Classes between which a dash is a range.
 _RANGED = frozenset({
     "date", "daymonth", "monthday", "days", "time", "hours", "money", "price", "measure", "percent", "ordinal", "number", "quantity", "counted", "decade",
-    "shortdate", "spaceddate", "dottedtime", "oneto", "slashday",
+    "shortdate", "spaceddate", "dottedtime", "oneto", "slashday", "hourletter", "clock", "clockend", "colonclock", "opening", "spent", "lettered", "daytime",
+    "zoned", "andahalf", "scaled", "millions", "half", "halfof",
 })  # fmt: skip
 # No number that has a name, and nothing else that is one thing to say, is longer: its digits are read one by one.
 _LONGEST = 200
@@ -40,7 +41,14 @@ class Reader:
     def __init__(self, locale: Locale) -> None:
         self.locale = locale
         self._amounts = Amounts(locale)
-        shared = (*sums.rules(locale), *days.rules(locale), *half_of.rules(locale), *counted.rules(locale), *codes.rules(locale))
+        shared = (
+            *sums.rules(locale),
+            *days.rules(locale),
+            *half_of.rules(locale),
+            *counted.rules(locale),
+            *codes.rules(locale),
+            *scaled.rules(locale),
+        )
         rules = [*locale.extra_rules(), *shared, *Classes(locale, self._amounts).rules()]
         self.rules = {rule.name: rule for rule in rules if rule.pattern}
         self._order = list(self.rules)

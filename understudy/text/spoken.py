@@ -33,6 +33,8 @@ _TOKEN = re.compile(rf"{_INITIALS}|{_WORD}")
 _SIGN = re.compile(rf"[^\w\s{MARKS}]")
 _DIGIT = re.compile(rf"[\d_²³¹¼-¾⁰-₉⅐-⅟↉\u02b0-\u02b8\u02e0-\u02e4\u1d2c-\u1d6a\uff21-\uff5a{SKIP}]")
 _NOT_ASCII_PLAIN = re.compile(r"[^a-zA-Z\s]")
+# The sign of ordinals in place of the degree's: "30ºC", "30º C"; but "2º C" is the second, a floor and a door.
+_DEGREE = re.compile(r"º(?:(?:(?<=\dº)|(?<=\d º))(?=[cfk](?!\w))|(?<=\d\dº)(?= [cfk](?!\w)))")
 _SHOUTED = re.compile("[A-Z]{2}")  # Only acronyms have two capitals side by side.
 _SKIPPED = re.compile(f"[{SKIP}]")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
@@ -56,7 +58,7 @@ def _plain(text: str) -> bool:
 def _prepared(text: str) -> str:
     """Lower case, with characters that are read as others replaced; of the same length."""
     lower = _lower(text)
-    return lower if lower.isascii() else lower.translate(SAME)
+    return lower if lower.isascii() else _DEGREE.sub("°", lower.translate(SAME))
 
 
 def _initials(token: str) -> list[str]:

@@ -22,7 +22,7 @@ _BY = re.compile(r"\dx$")
 _NO_MEASURES = frozenset({"h", "hr", "hrs", "a", "v", "n", "w", "j", "k", "d", "q", "s", "t"})
 _THOUSANDS = ("mil", "mille", "mila")  # "Mil euros", but "un millón de euros".
 _COMMON_UNITS = ("length-meter", "length-kilometer", "length-centimeter", "mass-kilogram", "mass-gram", "volume-liter", "duration-day",
-                 "duration-hour", "duration-year")  # fmt: skip
+                 "duration-hour", "duration-year", "duration-minute", "duration-second", "duration-week", "duration-month")  # fmt: skip
 
 
 class Locale:
@@ -59,6 +59,8 @@ class Locale:
     other_signs: ClassVar[str] = ""  # Signs that only rules of this language begin with.
     month_aliases: ClassVar[Mapping[str, int]] = {}
     scales: ClassVar[Mapping[str, str]] = {}
+    single_scales: ClassVar[Mapping[str, str]] = {}  # One of it, where `scales` has an abbreviation: "1 mln", "2 mln".
+    single_below_two: ClassVar[bool] = False  # Whether 1.5 of it is in the singular.
     money_scales: ClassVar[Mapping[str, str]] = {}
     money_names: ClassVar[Mapping[str, Money]] = {}
     money_symbols: ClassVar[Mapping[str, str]] = {}
@@ -182,8 +184,14 @@ class Locale:
             n = int(a.whole)
             words = self.cardinal(n) if gender is None else self.counted(n, gender)
         if a.scale is not None:
-            words = f"{words} {self.scales[a.scale]}"
+            words = f"{words} {self.scale(a)}"
         return f"{self.minus} {words}" if a.negative else words
+
+    def scale(self, a: Amount) -> str:
+        """The word for the scale of an amount that has one."""
+        written = a.scale or ""
+        single = (a.whole == "1" and a.decimals is None) or (self.single_below_two and int(a.whole or 0) < 2)
+        return self.single_scales.get(written, self.scales[written]) if single else self.scales[written]
 
     # Money, measures
 

@@ -50,7 +50,7 @@ UNITS = {
     "mi/h": "speed-mile-per-hour", "mi/hr": "speed-mile-per-hour",
     "°c": "temperature-celsius", "° c": "temperature-celsius", "℃": "temperature-celsius",
     "°f": "temperature-fahrenheit", "° f": "temperature-fahrenheit", "℉": "temperature-fahrenheit",
-    "° k": "temperature-kelvin", "K": "temperature-kelvin", "°": "angle-degree",
+    "° k": "temperature-kelvin", "°k": "temperature-kelvin", "K": "temperature-kelvin", "°": "angle-degree",
     "h": "duration-hour", "hr": "duration-hour", "hrs": "duration-hour", "min": "duration-minute",
     "s": "duration-second", "sec": "duration-second", "ms": "duration-millisecond", "yr": "duration-year",
     "d": "duration-day",

@@ -1,7 +1,8 @@
-"""Numbers that agree with the noun behind them: "1 Stunde", "21 semanas", "200 pessoas"."""
+"""Numbers that agree with the noun behind them: "1 Stunde", "21 semanas", "200 pessoas", "1-2 heures"."""
 
 from __future__ import annotations
 
+import re
 from re import Match
 
 from understudy.text.locales.base import Locale, Rule
@@ -49,7 +50,7 @@ NOUNS = {
              "libro caffè panino biscotto uovo taxi treno volo posto biglietto messaggio promemoria gelato pomodoro amico timer",
     },
     "pt": {
-        "f": "hora semana semanas pessoa pessoas libra libras tonelada toneladas vez vezes página páginas garrafa garrafas xícara xícaras "
+        "f": "hora horas semana semanas pessoa pessoas libra libras tonelada toneladas vez vezes página páginas garrafa garrafas xícara xícaras "
              "chávena chávenas colher colheres noite noites música músicas milha milhas polegada polegadas jarda jardas unidade unidades caixa "
              "caixas mulher mulheres menina meninas rupia rupias onça onças década décadas palavra palavras lata latas fatia fatias casa casas foto fotos "
              "pizza pizzas cerveja cervejas maçã maçãs batata batatas laranja laranjas cebola cebolas banana bananas dúzia dúzias porção "
@@ -57,6 +58,10 @@ NOUNS = {
              "cadeira cadeiras lâmpada lâmpadas reunião reuniões vaga vagas colherada colheradas",
     },
 }  # fmt: skip
+# Between two numbers of one noun, the first of which agrees with it too where it is feminine: "2 a 3 horas".
+_TO = {"es": " ?[-–] ?| (?:a|o) ", "fr": " ?[-–] ?| (?:à|ou) ", "it": " ?[-–] ?| (?:a|o) ", "pt": " ?[-–] ?| (?:a|ou) "}
+_SINGULAR = r"[ae](?=\||$)"  # Endings of Italian nouns, which stand in the list as one of them is counted.
+_THOUSAND = {"es": " mil", "pt": " mil"}  # It agrees as well, for a number before it: "2 mil pessoas".
 
 
 def rules(locale: Locale) -> list[Rule]:
@@ -67,13 +72,24 @@ def rules(locale: Locale) -> list[Rule]:
     number = rf"(?P<minus>(?<![\w)\]%°/])-)?(?<![\w.,/:])(?<!\d )(?P<n>\d{{1,3}}(?:[{signs}]\d{{3}}){{1,3}}|\d{{1,9}})"
     nouns = {gender: "|".join(sorted(words.split(), key=len, reverse=True)) for gender, words in NOUNS[locale.lang].items()}
     either = "|".join(f"(?P<{gender}>{words})" for gender, words in nouns.items())
-    return [Rule("counted", rf"{number}(?= (?:{either})(?!\w))", _counted)]
+    thousand = _THOUSAND.get(locale.lang, "(?!)")
+    second = "(?!)"
+    if locale.lang in _TO:
+        feminine = nouns["f"] if locale.lang != "it" else f"ore|{re.sub(_SINGULAR, _plural, nouns['f'])}"
+        second = (
+            rf"(?:{_TO[locale.lang]})\d{{1,9}}(?:[{signs}]\d{{3}}){{0,3}}(?:{thousand})?(?: ?h(?![^\W\d_])| (?:{feminine})(?!\w))"
+        )
+    return [Rule("counted", rf"{number}(?P<thousand>{thousand})?(?= (?:{either})(?!\w)|(?P<first>{second}))", _counted)]
+
+
+def _plural(ending: Match[str]) -> str:
+    return "e" if ending.group() == "a" else "i"
 
 
 def _counted(m: Match[str], text: str, locale: Locale) -> str | None:
     """None for a number that has one form only, which others read."""
-    n = int("".join(c for c in m["n"] if c.isdecimal()))
-    words = locale.counted(n, "f" if m["f"] else "m")
+    n = int("".join(c for c in m["n"] if c.isdecimal())) * (1000 if m["thousand"] else 1)
+    words = locale.counted(n, "f" if m["f"] or m["first"] else "m")
     if words == locale.cardinal(n) or (len(m["n"]) > 1 and m["n"][0] == "0"):
         return None
     return f"{locale.minus} {words}" if m["minus"] else words

@@ -16,19 +16,20 @@ __all__ = ["German"]
 _ARTICLES, _PREPOSITIONS = "der|die|das", "am|vom|zum|dem|den|des|im|beim|bis|ab|seit|zur|einer|eines|einem"
 _WEAK, _NOMINATIVE = re.compile(rf"\b(?:{_PREPOSITIONS}) $"), re.compile(rf"\b(?:{_ARTICLES}) $")  # "oder" is no article.
 _KINGS = KINGS["de"]
-_DECLINED = frozenset({"counted", "measure", "money", "price", "percent", "number", "half"})
+_DECLINED = frozenset({"counted", "measure", "money", "price", "evenprice", "percent", "number", "half"})
 # What is written together with the number before it, with or without a hyphen.
 _TAILS = (
     r"er[ns]?|mal(?:ig\w*)?|fach\w*|jährig\w*|jährlich\w*|tägig\w*|stündig\w*|minütig\w*|monatig\w*|wöchig\w*|prozentig\w*|köpfig\w*"
     r"|stellig\w*|teilig\w*|seitig\w*|stöckig\w*|geschossig\w*|zeilig\w*|bändig\w*|bettzimmer|zylinder|meter|kilometer"
 )
 _MILLIONTH = re.compile(r"millionen(?=st)")
-_SINGULAR = {"mio": "million", "mio.": "million", "mrd": "milliarde", "mrd.": "milliarde"}
 
 
 # What stands before a day and month without the second full stop: nothing, a sign or one of these.
 _DATED = re.compile(rf"(?:^|[^\w\s] ?|\b(?:und|oder|{_ARTICLES}|{_PREPOSITIONS}|\w+tag|mittwoch) )$")
-_SPAN = re.compile(r"\d+\.? ?[-–/] ?$")  # The first day of two, before the second.
+# The days before the last of several: "3.-5. Mai", "am 1., 2. und 3. Mai".
+_AND = r",? (?:und|oder) |, "
+_SPAN = re.compile(rf"(?:\d+\.? ?[-–/] ?|\d+\.(?:{_AND}))+$")
 _NEUTER = "jahrhundert|jh\\.|jhdt\\.|jahrtausend|mal|kapitel|semester|quartal|halbjahr|lebensjahr|stockwerk|obergeschoss|bataillon|regiment"
 
 
@@ -45,7 +46,7 @@ def _short_date(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _days(m: Match[str], text: str, locale: Locale) -> str | None:
-    """The first day of "3.-5. Mai"."""
+    """The first day of "3.-5. Mai", the first two of "1., 2. und 3. Mai"."""
     return locale.ordinal(int(m["n"]), before=_before(m)) if 0 < int(m["n"]) < 32 else None
 
 
@@ -129,6 +130,7 @@ class German(Locale):
         "billion": "billion", "billionen": "billionen", "billiarde": "billiarde", "billiarden": "billiarden", "tsd.": "tausend", "tsd": "tausend", "mio.": "millionen", "mio": "millionen", "mrd.": "milliarden",
         "mrd": "milliarden",
     }  # fmt: skip
+    single_scales: ClassVar = {"mio": "million", "mio.": "million", "mrd": "milliarde", "mrd.": "milliarde"}
     money_names: ClassVar = {
         "usd": Money("dollar", "dollar", "cent", "cent"), "eur": Money("euro", "euro", "cent", "cent"),
         "gbp": Money("pfund", "pfund", "penny", "pence"), "jpy": Money("yen", "yen"), "chf": Money("franken", "franken", "rappen", "rappen"),
@@ -168,7 +170,7 @@ class German(Locale):
 
     def amount(self, a: Amount, gender: str | None = None) -> str:
         if a.scale and a.whole == "1" and a.decimals is None:
-            scale = _SINGULAR.get(a.scale, self.scales[a.scale])
+            scale = self.scale(a)
             return f"{'minus ' if a.negative else ''}{'ein' if scale == 'tausend' else 'eine'} {scale}"
         return super().amount(a, gender)
 
@@ -181,7 +183,7 @@ class German(Locale):
         return [
             *declined.rules(),
             *de_everyday.rules(),
-            Rule("days", rf"(?<![\w.,/-])(?P<n>\d\d?)\.(?= ?[-–/] ?\d\d?\. ?(?:{months}|\d\d?\.))", _days),
+            Rule("days", rf"(?<![\w.,/-])(?P<n>\d\d?)\.(?=(?:(?: ?[-–/] ?|{_AND})\d\d?\.){{1,4}} ?(?:{months}|\d\d?\.))", _days),
             Rule("neuter", rf"(?<![\w.,])(?P<n>\d+)\.(?= (?:{_NEUTER})(?!\w))", _neuter),
             Rule(
                 "dottedtime",
@@ -255,7 +257,7 @@ class German(Locale):
         return f"{self.counted(hour)} uhr {self.cardinal(minute) if minute else ''}{tail}"
 
     def telephone(self, number: str) -> str:
-        if number.startswith("+"):
+        if number.startswith("+") and not number[1:].isdecimal():
             code, _, rest = number[1:].replace("-", " ").partition(" ")
             return f"plus {self.cardinal(int(code))} {self.digits(''.join(c for c in rest if c.isdecimal()))}"
         return super().telephone(number)

@@ -1,4 +1,4 @@
-"""English notation of every day: "1h30m", "exit 21A", "1080p", "oven at 350F", "a 10K"."""
+"""English notation of every day: "1h30m", "6 ft 2 in", "exit 21A", "1080p", "oven at 350F", "a 10K"."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _PLACES = "exit|gate|seat|room|row|platform|apartment|apt|unit|flat|bus|line|rou
 _WARM = re.compile(
     r"\b(?:thermostat|temp|temps|temperature|oven|heat|heating|heater|bake|roast|preheat|cool|warm|ac|air|outside)\b.{0,20}$"
 )
+_NO_INCH = "the|an?|this|that|my|your|his|her|our|their|height|length|depth|width|each|every|all|front"  # Behind the preposition.
 _RUN = re.compile(r"\b(?:an?|the|run|ran|running|race) $")
 
 
@@ -23,7 +24,12 @@ def rules() -> list[Rule]:
     minutes = r"(?P<m>[0-5]?\d) ?m(?:ins?)?(?: ?(?P<s>[0-5]?\d) ?s(?:ecs?)?)?"
     time = rf"(?P<h>\d{{1,2}}) ?h(?:rs?)?(?: ?{minutes}|(?<=\dh)(?P<bare>[0-5]\d))?"
     return [
-        Rule("spent", rf"(?<![\w.,:/$-])(?<!\d ){time}(?![\w/]|[.,:]\d|'\w)", _spent),
+        Rule("spent", rf"(?:(?<![\w.,:/$-])|(?<=\dh-)|(?<=\dh\d\d-)|(?<=\dm-))(?<!\d ){time}(?![\w/]|[.,:]\d|'\w)", _spent),
+        Rule(
+            "feetinches",
+            rf"(?<![\w.,/-])(?P<ft>\d{{1,2}}) ?(?:ft\.?|feet|foot) ?(?P<in>1[01]|\d)(?P<half>\.5| ?1/2|½)? ?in(?:\.|ch(?:es)?)?(?!\w)(?! (?:{_NO_INCH})(?!\w))",
+            _feet_inches,
+        ),
         Rule("lettered", rf"(?=\d+[a-h])(?:{places})(?P<n>\d{{1,4}})(?P<letter>[a-h])(?!\w)", _lettered),
         Rule("scanned", r"(?<![\w.,])(?P<n>480|720|1080|1440|2160)(?=[pi](?!\w))", _scanned),
         Rule("warmth", r"(?<![\w.,])(?P<n>-?\d{1,3}) ?(?P<unit>[fc])(?![\w'°])", _warmth),
@@ -37,6 +43,11 @@ def _spent(m: Match[str], text: str, locale: Locale) -> str | None:
         return None
     units = (("h", "duration-hour"), ("m", "duration-minute"), ("bare", "duration-minute"), ("s", "duration-second"))
     return " ".join(locale.measure(Amount(m[part]), unit) or "" for part, unit in units if m[part] is not None)
+
+
+def _feet_inches(m: Match[str], text: str, locale: Locale) -> str | None:
+    inches = Amount(m["in"], "5" if m["half"] == ".5" else None, (1, 2) if m["half"] and m["half"] != ".5" else None)
+    return f"{locale.measure(Amount(m['ft']), 'length-foot')} {locale.measure(inches, 'length-inch')}"
 
 
 def _lettered(m: Match[str], text: str, locale: Locale) -> str | None:

@@ -16,23 +16,18 @@ _TENTHS = {2: "medio", 3: "tercio", 4: "cuarto", 5: "quinto", 6: "sexto", 7: "s�
            100: "centésimo", 200: "ducentésimo", 300: "tricentésimo", 400: "cuadringentésimo", 500: "quingentésimo", 600: "sexcentésimo",
            700: "septingentésimo", 800: "octingentésimo", 900: "noningentésimo", 1000: "milésimo", 10**6: "millonésimo"}  # fmt: skip
 _UNITS = ("", "primero", "segundo", "tercero", "cuarto", "quinto", "sexto", "séptimo", "octavo", "noveno")
-_TENS = (
-    "",
-    "décimo",
-    "vigésimo",
-    "trigésimo",
-    "cuadragésimo",
-    "quincuagésimo",
-    "sexagésimo",
-    "septuagésimo",
-    "octogésimo",
-    "nonagésimo",
-)
+_TENS = ("", "décimo", "vigésimo", "trigésimo", "cuadragésimo", "quincuagésimo", "sexagésimo", "septuagésimo", "octogésimo", "nonagésimo")  # fmt: skip
 _HUNDREDS = ("", "centésimo", "ducentésimo", "tricentésimo", "cuadringentésimo", "quingentésimo", "sexcentésimo", "septingentésimo",
              "octingentésimo", "noningentésimo")  # fmt: skip
 _TEENS = ("décimo", "undécimo", "duodécimo", "decimotercero", "decimocuarto", "decimoquinto", "decimosexto", "decimoséptimo",
           "decimoctavo", "decimonoveno")  # fmt: skip
-
+# Before a masculine noun the first and the third lose their last letter: "el 3º piso".
+_SHORTENED = re.compile(
+    r" (?:piso|puesto|lugar|capítulo|día|mes|año|siglo|trimestre|semestre|grado|curso|nivel|premio|turno|intento|episodio|partido|tiempo|set"
+    r"|paso|punto|aniversario|cumpleaños|libro|tomo|acto|plato|domingo|lunes|martes|miércoles|jueves|viernes|sábado)(?!\w)"
+)
+# Hundreds of thousands agree with a feminine noun as hundreds do: "doscientas mil personas".
+_HUNDREDS_OF = re.compile(r"(?<=ient)os(?=(?: (?!mill)\w+){0,3} mil\b)")
 
 # What stands before a time with a full stop: nothing, a sign or one of these; "versión 2.15" is none, "2.50 metros" neither.
 _CLOCK = re.compile(
@@ -122,7 +117,8 @@ class Spanish(Locale):
     month_aliases: ClassVar = {"setiembre": 9, "sep": 9}
     articles = ("el ", "la ", "los ", "las ", "del ", "al ", "de la ")
     centuries = frozenset({"siglo", "siglos"})
-    scales: ClassVar = {w: w for w in ("mil", "millón", "millones", "billón", "billones", "trillón", "trillones")}
+    scales: ClassVar = {"mill.": "millones", **{w: w for w in ("mil", "millón", "millones", "billón", "billones", "trillón", "trillones")}}  # fmt: skip
+    single_scales: ClassVar = {"mill.": "millón"}
     money_names: ClassVar = {
         "usd": Money("dólar", "dólares", "centavo", "centavos"), "eur": Money("euro", "euros", "céntimo", "céntimos"),
         "gbp": Money("libra", "libras", "penique", "peniques", "f"), "jpy": Money("yen", "yenes", "centavo", "centavos"),
@@ -181,6 +177,14 @@ class Spanish(Locale):
             return f"{word} {self.ordinal(n, 'ª' if word in QUEENS else '')}"
         return super().roman("siglo" if word == "s." else word, n)
 
+    def counted(self, n: int, gender: str = "m") -> str:
+        words = super().counted(n, gender)
+        return _HUNDREDS_OF.sub("as", words) if gender == "f" and n < 10**9 else words
+
+    def joined(self, text: str, start: int, end: int, name: str, spoken: str, *, ranged: bool = False) -> tuple[int, str]:
+        short = name == "ordinal" and spoken.endswith(("primero", "tercero")) and _SHORTENED.match(text, end)
+        return end, spoken[:-1] if short else spoken
+
     def ordinal(self, n: int, mark: str = "", *, before: str = "") -> str | None:
         thousands, rest = divmod(n, 1000)
         if n < 1 or thousands > 1:
@@ -228,14 +232,14 @@ class Spanish(Locale):
     def amount(self, a: Amount, gender: str | None = None) -> str:
         if a.decimals is not None and a.scale is not None:
             words = super().amount(Amount(a.whole, a.decimals, negative=a.negative))
-            return f"{words.removesuffix('o') if words.endswith('uno') else words} {a.scale}"
+            return f"{words.removesuffix('o') if words.endswith('uno') else words} {self.scale(a)}"
         if a.decimals is not None and gender is not None:
             words = super().amount(a)
             if gender == "f":
                 return words.replace("uno coma", "una coma").removesuffix("uno") + ("una" if words.endswith("uno") else "")
             return words.removesuffix("o") if words.endswith("uno") else words
         if a.scale is not None and a.decimals is None:
-            return f"{self.minus if a.negative else ''} {self.counted(int(a.whole))} {a.scale}"
+            return f"{self.minus if a.negative else ''} {self.counted(int(a.whole))} {self.scale(a)}"
         return super().amount(a, gender)
 
     def decimal_words(self, whole: str, decimals: str) -> str:
@@ -277,7 +281,7 @@ class Spanish(Locale):
         return super().cardinal(n)
 
     def telephone(self, number: str) -> str:
-        if number.startswith("+"):
+        if number.startswith("+") and not number[1:].isdecimal():
             code, _, rest = number[1:].replace("-", " ").partition(" ")
             return f"más {self.cardinal(int(code))} {self.digits(''.join(c for c in rest if c.isdecimal()))}"
         return super().telephone(number)

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from understudy.text.locales import numbers
 from understudy.text.locales.base import Amount, Locale, Money, Rule
+from understudy.text.locales.cldr import UNITS
+from understudy.text.locales.counted import NOUNS
 from understudy.text.locales.kings import KINGS
 
 __all__ = ["French"]
@@ -18,6 +20,7 @@ _ROMAN_ORDINAL = r"(?P<roman>[ivx]+)(?P<mark>ᵉʳ|er|ʳᵉ|re|ᵉ|e|ème|ième)
 _SUPERSCRIPTS = str.maketrans("ᵉʳᵈˢ", "erds")
 _JOINED = re.compile(r"(quatre-vingt|cent|mille)(?:-et-|[ ]et[ ])((?:un|onz)ième)")
 _ELISION = re.compile(r"\bde (?=[aeiouyéèê])")
+_FEMININE = frozenset(NOUNS["fr"]["f"].split())
 
 
 def _roman_ordinal(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -33,11 +36,17 @@ def _roman_ordinal(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.ordinal(n, m["mark"])
 
 
-def _millions(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "3 M€"."""
-    scale = {"k": "mille", "m": "million", "md": "milliard"}[m["scale"]]
-    many = "s" if int(m["n"]) > 1 and scale != "mille" else ""
-    return locale.money(Amount(m["n"], m["decimals"], None, scale + many), "eur")
+def _elision(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "d'1 heure" is one word with the number; a unit is read along with it."""
+    noun = m["noun"] or "h"
+    unit = locale.local_units.get(noun) or UNITS.get(noun)
+    if noun == "h":
+        words: str | None = locale.time(1, int(m["m"]) if m["m"] else None, None, "h")
+    elif unit is not None:
+        words = locale.measure(Amount("1"), unit)
+    else:
+        words = f"{locale.counted(1, 'f' if noun in _FEMININE else 'm')} {noun}"
+    return None if words is None else f"{m['a']}'{words}"
 
 
 def _round(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -54,6 +63,7 @@ class French(Locale):
     lang = "fr"
     groups = " ."
     largest = 10**15
+    single_below_two = True
     rules_gender: ClassVar = {"m": "spellout-cardinal-masculine", "f": "spellout-cardinal-feminine"}
     point = "virgule"
     minus = "moins"
@@ -121,7 +131,12 @@ class French(Locale):
         months = "|".join(sorted(self.months[0], key=len, reverse=True))
         return [
             Rule("round", r"(?<![\w.,/:-])(?:24 ?h ?/ ?24|7 ?j ?/ ?7)(?!\w|[.,]\d)", _round),
-            Rule("millions", r"(?<![\w.,])(?P<n>\d+)(?:,(?P<decimals>\d+))? ?(?P<scale>md|m|k)€", _millions),
+            Rule(
+                "elision",
+                r"(?P<a>d|qu)'1(?: ?h(?P<m>[0-5]\d)?(?!\w)| (?!milli)(?P<noun>[^\W\d_]+)(?![\w/]))",
+                _elision,
+                "letter",
+            ),
             Rule("romanordinal", rf"(?<!\w){_ROMAN_ORDINAL}(?!\w)", _roman_ordinal, "letter"),
             Rule("days", rf"(?<![\w.,])(?P<n>\d\d?)(?=(?:[/-]\d\d?){{1,3}} (?:{months})(?!\w))", _days),
         ]

@@ -43,6 +43,8 @@ _ADDRESS = re.compile(
 _SENTENCE = re.compile(r"(?<!\S)(?:है|हैं|हूँ|था|थे|थी|में|पर|पे|ने|को|गए|गया|गई|हुए|हुआ|हुई|करो|करें|रहे|होगा|चाहिए|मिले)(?![^\s।,.!?])")
 # What is called so is read digit by digit.
 _CODES = ("पिन", "पिनकोड", "कोड", "ओटीपी", "otp", "pin", "पासवर्ड", "नंबर", "नम्बर", "डिजिट", "अंक", "हेल्पलाइन")
+# What stands behind a day and a month in digits; anything else is counted ("10-12 मिनट").
+_DATED = rf"(?= (?:को|से|तक|का|की|के(?! बीच)){_END}| ?(?:[.,:](?!\d)|[;!?।)\]\"'…]|$))"
 _INDIAN_SCALES = ("सौ", "हज़ार", "हजार", "लाख", "करोड़", "अरब", "खरब")
 
 
@@ -196,7 +198,7 @@ class Hindi(Locale):
         called = "|".join(f"(?<={code}{link} )" for code in _CODES for link in ("", ":", " है", " था"))
         house = r"(?<![\w.,/-])(?:[a-z][/-])?\d+[a-z]?(?:[/-](?:\d+|[a-z](?!\w))){0,4}(?: -(?= )|[/-](?=[\u0904-\u0939])|(?![\w:%]|[.,]\d))"
         return [
-            Rule("daymonthonly", r"(?<![\w.,-])(?P<d>\d\d)-(?P<m>\d\d)(?![\w-])", _short_date),
+            Rule("daymonthonly", rf"(?<![\w.,-])(?P<d>\d\d)-(?P<m>\d\d){_DATED}", _short_date),
             Rule("bareyear", rf"(?:{after})(?P<n>1[1-9]\d\d)(?![\w.,:/%])|(?<![\w.,])(?P<before>1[1-9]\d\d){before}", _year),
             Rule("era", r"(?:(?<=\d)|(?<=\d ))ई\.(?! ?पू)", lambda m, text, locale: "ईसवी", "letter"),
             Rule("phone", phone, _telephone),

@@ -34,10 +34,17 @@ def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
 
 
 def _elision(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "all'1" is one o'clock, "dall'8" eight; they are one word with the number."""
+    """ "all'1" is one o'clock, "dall'8" eight, "l'11º" the eleventh; they are one word with the number."""
     n = int(m["n"])
-    words = "una" if n == 1 else locale.cardinal(n)
-    return f"{m['a']}'{words}" if words[0] in "uo" else None
+    if m["mark"]:
+        words = locale.ordinal(n, m["mark"]) or ""
+    elif m["minute"]:
+        words = locale.time(n, int(m["minute"]), None, "")
+    elif m["decimals"]:
+        words = locale.decimal_words(m["n"], m["decimals"])
+    else:
+        words = "una" if n == 1 and m["counted"] is None else locale.cardinal(n)
+    return f"{m['a']}'{words}" if words[:1] in ("u", "o") else None
 
 
 def _lettered(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -109,7 +116,10 @@ class Italian(Locale):
     )
     called = r"[ivx]+ secolo"
     telephone_pattern = r"(?<![\d.,-])3\d\d[ -.]\d{6,7}(?![\d-])|(?<![\d.,-])3\d\d[ -]\d{3}[ -]\d{3,4}(?![\d-])"
-    scales: ClassVar = {w: w for w in ("mila", "milione", "milioni", "miliardo", "miliardi")}
+    scales: ClassVar = {
+        **{w: w for w in ("mila", "milione", "milioni", "miliardo", "miliardi")}, "mln": "milioni", "mld": "miliardi",
+    }  # fmt: skip
+    single_scales: ClassVar = {"mln": "milione", "mld": "miliardo"}
     money_names: ClassVar = {
         "usd": Money("dollaro", "dollari", "centesimo", "centesimi"), "eur": Money("euro", "euro", "centesimo", "centesimi"),
         "gbp": Money("sterlina", "sterline", "penny", "penny", "f"), "jpy": Money("yen", "yen"),
@@ -150,11 +160,16 @@ class Italian(Locale):
             ),
             Rule(
                 "elision",
-                rf"(?P<a>all|dall|dell|nell|sull)'(?P<n>1|11|8\d?)(?![\w%/-]|[.,:]\d| (?:{months})(?!\w))",
+                r"(?P<a>l|all|dall|dell|nell|sull)'(?P<n>1|11|8\d{0,2})(?:(?P<mark>[º°ª])(?! ?[cf](?!\w))|:(?P<minute>[0-5]\d)|,(?P<decimals>\d{1,3}))?"
+                rf"(?![\w/°-]|[.,:]\d)(?P<counted>(?= ?%| (?:{months})(?!\w)))?",
                 _elision,
                 "letter",
             ),
-            Rule("lettered", r"(?<!lle )(?<!ore )(?<![\w.,:/-])(?P<h>\d\d?) ?h ?(?P<m>[0-5]\d)(?: ?min)?(?!\w)", _lettered),
+            Rule(
+                "lettered",
+                r"(?<!lle )(?<!ore )(?<![\w.,:/-])(?P<h>\d\d?) ?h ?(?P<m>[0-5]\d)(?: ?min)?(?!\w| ?[-–] ?\d\d?h)",
+                _lettered,
+            ),
             Rule("century", r"(?<!\w)(?P<roman>[ivx]+) secolo(?!\w)", _century, "letter"),
             Rule("dottedtime", r"(?:(?<=\bore )|(?<=lle ))(?P<h>2[0-3]|1\d|0?\d)\.(?P<m>[0-5]\d)(?![\d%]|[.,]\d)", _dotted_time),
             Rule("era", r"(?<!\w)(?P<era>[ad])\. ?(?P<c>c)\.?(?!\w)", _era, "letter"),
@@ -170,7 +185,7 @@ class Italian(Locale):
 
     def amount(self, a: Amount, gender: str | None = None) -> str:
         if a.scale is not None and a.whole == "1" and a.decimals is None:
-            return f"{self.minus if a.negative else ''} un {a.scale}"
+            return f"{self.minus if a.negative else ''} un {self.scale(a)}"
         return super().amount(a, gender)
 
     def measure(self, a: Amount, unit: str) -> str | None:

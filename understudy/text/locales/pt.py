@@ -5,7 +5,7 @@ from __future__ import annotations
 from re import Match
 from typing import ClassVar
 
-from understudy.text.locales.base import Locale, Money, Rule
+from understudy.text.locales.base import Amount, Locale, Money, Rule
 from understudy.text.locales.kings import KINGS, QUEENS
 
 __all__ = ["Portuguese"]
@@ -71,7 +71,9 @@ class Portuguese(Locale):
     centuries = frozenset({"século", "séculos"})
     scales: ClassVar = {
         w: w for w in ("mil", "milhão", "milhões", "bilhão", "bilhões", "biliões", "trilhão", "trilhões", "mil milhões")
-    }  # fmt: skip
+    } | {"mi": "milhões", "bi": "bilhões", "tri": "trilhões"}  # fmt: skip
+    single_scales: ClassVar = {"mi": "milhão", "bi": "bilhão", "tri": "trilhão"}
+    single_below_two = True
     money_names: ClassVar = {
         "brl": Money("real", "reais", "centavo", "centavos"), "usd": Money("dólar", "dólares", "centavo", "centavos"),
         "eur": Money("euro", "euros", "cêntimo", "cêntimos"), "gbp": Money("libra", "libras", "pêni", "pence", "f"),
@@ -96,7 +98,9 @@ class Portuguese(Locale):
 
     def extra_rules(self) -> list[Rule]:
         clock = r"(?<![\d.:,])(?P<h>2[0-4]|[01]?\d)(?: ?h ?|:)(?P<m>[0-5]\d)?(?::(?P<s>[0-5]\d))?(?= d[ao] (?P<part>manhã|tarde|noite))"
-        return [Rule("daytime", clock, _daytime)]
+        # Behind prices "mi" is a scale, before nouns too; elsewhere it may be a mile.
+        millions = r"(?<![\w.,/:])(?P<n>\d{1,3})(?:,(?P<decimals>\d{1,2}))? (?P<scale>mi)(?= de )"
+        return [Rule("daytime", clock, _daytime), Rule("scaled", millions, _scaled)]
 
     def roman(self, word: str, n: int) -> str:
         """Kings, popes and centuries up to the tenth have ordinals: "pedro segundo", "século quinto", but "luís catorze"."""
@@ -159,6 +163,10 @@ class Portuguese(Locale):
         elif minute:
             words += f" e {self.cardinal(minute)}"
         return words + self.meridiem(suffix)
+
+
+def _scaled(m: Match[str], text: str, locale: Locale) -> str | None:
+    return locale.amount(Amount(m["n"], m["decimals"], None, m["scale"]))
 
 
 def _daytime(m: Match[str], text: str, locale: Locale) -> str | None:

@@ -33,7 +33,7 @@ def rules(locale: Locale) -> list[Rule]:
         return []
     return [
         Rule("quotient", r"(?<![\w.,/])(?P<n>\d{1,9}) ?/ ?(?P<d>\d{1,9})(?![\w/%]|[.,]\d)", _quotient),
-        Rule("sum", r"(?:(?<=\d)|(?<=\d ))[-*^](?= ?\d)", _sign),
+        Rule("sum", r"(?:(?<=\d)|(?<=\d ))(?:[-*](?= ?\d)|\^(?= ?-?\d))", _sign),
         Rule("sumx", r"(?:(?<=\d)|(?<=\d ))x(?= ?\d)", _times, "letter"),
     ]
 
