@@ -29,7 +29,7 @@ EventsOption = Annotated[Path | None, typer.Option("--events", help="The experim
 @app.command()
 def plan(
     baseline: Annotated[float, typer.Option("--baseline", help="The baseline's dissatisfaction rate, such as 0.12.")],
-    effect: Annotated[float, typer.Option("--effect", help="Relative change to be found, such as 0.04.")],
+    effect: Annotated[float, typer.Option("--effect", help="Relative change to be found, such as -0.04 or 0.04.")],
     power: Annotated[float, typer.Option("--power", help="Probability of finding it.")] = 0.8,
     alpha: Annotated[float, typer.Option("--alpha", help="Probability of finding one that is not there.")] = 0.05,
     share: Annotated[float, typer.Option("--share", help="Share of users that get the candidate.")] = 0.5,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from understudy.errors import DataError
+from understudy.experiment import log as logs
 from understudy.experiment.config import ExperimentConfig
 from understudy.experiment.events import Agreement, read
 from understudy.experiment.log import EventLog, create
@@ -191,6 +192,63 @@ def test_events_wait_while_the_disk_refuses(log: EventLog, path: Path, caplog: p
     keeper.close()
     log.close()
     assert len(table(path, "requests")) == 1
+
+
+def test_a_disk_that_goes_on_refusing_is_told_of_once_and_when_it_is_over(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = EventLog(path, config(), flush_s=60)
+    log._connection.execute("PRAGMA busy_timeout = 1")
+    keeper = sqlite3.connect(path)
+    keeper.execute("BEGIN IMMEDIATE")
+    ask(log, "1", "ann", "hello")
+    for _ in range(3):
+        log.flush()
+    assert caplog.text.count("could not be written, 3 events wait") == 1
+    monkeypatch.setattr(logs, "TELL_S", 0.0)  # as a minute later
+    log.flush()
+    assert caplog.text.count("could not be written, 3 events wait") == 2
+    keeper.rollback()
+    keeper.close()
+    log.flush()
+    log.flush()
+    assert caplog.text.count("is written again") == 1
+    log.close()
+    assert (len(table(path, "requests")), log.dropped) == (1, 0)
+    assert "lost" not in caplog.text
+
+
+def test_what_the_disk_does_not_take_at_the_end_is_lost_and_said_to_be(
+    log: EventLog, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log._connection.execute("PRAGMA busy_timeout = 1")
+    keeper = sqlite3.connect(path)
+    keeper.execute("BEGIN IMMEDIATE")
+    ask(log, "1", "ann", "hello")
+    log.feedback("1", True)
+    log.close()
+    keeper.rollback()
+    keeper.close()
+    assert log.dropped == 4, "a user's assignment, the request, an interpretation, an outcome"
+    assert "4 events are lost" in caplog.text
+    assert table(path, "requests") == []
+
+
+def test_a_closed_log_is_one_file_that_is_read_where_nothing_can_be_written(log: EventLog, path: Path) -> None:
+    other = EventLog(path, config())
+    ask(log, "1", "ann", "hello")
+    log.close()
+    ask(other, "2", "ann", "hello")
+    other.close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes()[18:20] == b"\1\1", "2 is write-ahead logging, whose readers write (sqlite.org/fileformat.html)"
+    path.chmod(0o444)
+    path.parent.chmod(0o555)
+    try:
+        assert len(read(path).user) == 2
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
+    finally:
+        path.parent.chmod(0o755)
 
 
 def test_two_processes_that_are_killed_lose_the_last_second_at_most(path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,21 @@ needs_kernel = pytest.mark.skipif(
     not available(), reason="the int8 kernel was not compiled, or this processor has no AVX-512 VNNI"
 )
 Floats = NDArray[np.float64]
+
+
+# Ends by SIGBUS, or says something else, where the file that was loaded is still looked at.
+OVERWRITTEN = """
+import sys
+from pathlib import Path
+from understudy.runtime.session import Runtime
+runtime, texts = Runtime.load(sys.argv[1], engine=sys.argv[2]), sys.argv[3:]
+said, file = runtime.batch(texts), Path(sys.argv[1]) / "model.onnx"
+with file.open("r+b") as handle:
+    handle.write(bytes(file.stat().st_size))
+    assert runtime.batch(texts) == said
+    handle.truncate(10)
+assert runtime.batch(texts) == said
+"""
 
 
 class Slow:
@@ -189,6 +207,12 @@ def test_the_kernel_serves_what_was_exported_for_it_on_one_thread(int8_dir: Path
     assert Runtime.load(int8_dir, threads=2).engine == Runtime.load(runtime_dir).engine == "onnxruntime"
     with pytest.raises(ArtifactError, match="not exported for that engine. Got: 'vnni'. Wanted: one of onnxruntime"):
         Runtime.load(runtime_dir, engine="vnni")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", pytest.param("vnni", marks=needs_kernel)])
+def test_what_becomes_of_the_file_changes_no_answer(int8_dir: Path, tmp_path: Path, engine: str):
+    here = shutil.copytree(int8_dir, tmp_path / "model")
+    assert subprocess.run([sys.executable, "-c", OVERWRITTEN, here, engine, *SENTENCES], check=False).returncode == 0
 
 
 @needs_kernel

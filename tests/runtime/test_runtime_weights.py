@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,16 @@ def test_what_is_no_onnx_file_is_refused(damage, tmp_path: Path):
     (tmp_path / "model.onnx").write_bytes(damage(write_graph(random_nlu(70)).SerializeToString()))
     with pytest.raises(ArtifactError, match=r"model.onnx: this file is not an ONNX graph of ours"):
         read_weights(tmp_path / "model.onnx")
+
+
+def test_what_is_read_is_what_was_hashed(tmp_path: Path):
+    whole = write_graph(random_nlu(70)).SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(whole)
+    recorded = hashlib.sha256(whole).hexdigest()
+    assert "words.weight" in read_weights(tmp_path / "model.onnx", sha256=recorded)[0]
+    (tmp_path / "model.onnx").write_bytes(whole[:-1] + b"\0")
+    with pytest.raises(ArtifactError, match=r"model.onnx: this file was altered while it was opened. Got: sha256 .*Wanted: "):
+        read_weights(tmp_path / "model.onnx", sha256=recorded)
 
 
 def test_a_type_that_no_export_writes_is_refused():

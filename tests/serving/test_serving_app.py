@@ -253,6 +253,17 @@ def test_texts_are_logged_only_when_asked_for(runtime: Runtime, caplog: pytest.L
     assert ("nina simone" in caplog.text) == asked_for
 
 
+def test_a_request_writes_no_line_of_its_own_into_the_log(runtime: Runtime, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("DEBUG", logger="understudy")
+    forged = "1\n12:00:00 main is now cafe\x1b[2J\u2028"
+    with TestClient(Application({"main": runtime}, AppConfig(log_texts=True))) as client:
+        assert client.post("/v1/parse", json={"text": "stop", "request_id": forged}).json()["request_id"] == forged
+        client.post("/v1/parse", json={"text": f"stop {forged}"})
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("understudy")]
+    assert len(said) == 2
+    assert all(line.isprintable() for line in said)
+
+
 def test_counters(runtime: Runtime):
     with TestClient(Application({"main": runtime})) as client:
         client.post("/v1/parse", json={"text": ["stop", "hello"]})

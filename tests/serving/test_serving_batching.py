@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,9 @@ from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.runtime.encode import Encoded
 from understudy.runtime.session import Runtime
-from understudy.serving.batching import NICE, RUN_TOKENS, Batcher
+from understudy.serving import batching
+from understudy.serving.batching import NICE, Batcher
+from understudy.serving.job import RUN_TOKENS, work_of
 from understudy.serving.measures import Measures
 from understudy.serving.protocol import Refusal
 
@@ -39,6 +42,20 @@ class Held(Runtime):
         if any(one.text == "poison" for one in encoded):
             raise ZeroDivisionError("poison")
         return super().answer(encoded, ks=ks)
+
+
+class Slow(Held):
+    """One that is also slow to make texts ready: it waits for `go` at the first one, and remembers their order."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self.read = list[str]()
+
+    def encode(self, text: str, lang: str | None = None) -> Encoded:
+        self.read.append(text)
+        self.began.set()
+        assert self.go.wait(20)
+        return super().encode(text, lang)
 
 
 @pytest.fixture
@@ -141,6 +158,79 @@ def test_what_is_expired_is_not_computed(batcher: Batcher, held: Held):
     assert isinstance(late, Refusal)
     assert (late.status, late.code) == (504, "too_late")
     assert held.batches == [["stop"]]
+
+
+MANY = ["stop"] * 256
+
+
+async def outcome(batcher: Batcher, slow: Slow, meanwhile: Callable[[], object], **settings: Any) -> Refusal:
+    """How a request of many texts is refused where something happens while its first text is made ready."""
+    run = batcher.run("m", slow, MANY, [None] * len(MANY), **{"deadline": time.monotonic() + FAR, **settings})
+    asking = asyncio.create_task(run)
+    await asyncio.to_thread(slow.began.wait, 20)
+    meanwhile()
+    if "deadline" in settings:
+        await asyncio.wait([asking])
+    slow.go.set()
+    with pytest.raises(Refusal) as refused:
+        await asking
+    await asyncio.to_thread(batcher.close)
+    return refused.value
+
+
+def test_a_request_whose_time_is_over_is_given_up_at_its_next_text(batcher: Batcher, held: Held):
+    slow = Slow(held)
+    refused = asyncio.run(outcome(batcher, slow, lambda: None, deadline=time.monotonic() + 0.2))
+    assert (refused.status, slow.read, slow.batches) == (504, ["stop"], [])
+
+
+def test_a_request_whose_client_has_left_is_given_up_at_its_next_text(batcher: Batcher, held: Held):
+    slow, left = Slow(held), threading.Event()
+    refused = asyncio.run(outcome(batcher, slow, left.set, gone=left.is_set))
+    assert (refused.status, slow.read, slow.batches) == (499, ["stop"], [])
+
+
+def test_a_batcher_that_closes_waits_for_the_text_it_is_at_and_no_longer(batcher: Batcher, held: Held):
+    slow, closing = Slow(held), threading.Thread(target=batcher.close)
+
+    def close() -> None:
+        closing.start()
+        while not batcher._closing:
+            time.sleep(0.01)
+
+    refused = asyncio.run(outcome(batcher, slow, close))
+    closing.join(20)
+    assert not closing.is_alive()
+    assert (refused.status, slow.read, slow.batches) == (503, ["stop"], [])
+    with pytest.raises(Refusal, match="The server is going"):
+        asyncio.run(batcher.run("m", held, ["stop"], [None], deadline=time.monotonic() + FAR))
+
+
+def test_texts_that_take_long_let_others_have_their_turn(batcher: Batcher, held: Held, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batching, "STRETCH_S", -1.0)  # as if each text took longer
+    slow = Slow(held)
+
+    async def both() -> list[list[Interpretation]]:
+        def ask(*texts: str) -> asyncio.Task[list[Interpretation]]:
+            return asyncio.create_task(batcher.run("m", slow, texts, [None] * len(texts), deadline=time.monotonic() + FAR))
+
+        many = ask("hello", "stop", "hello")
+        await asyncio.to_thread(slow.began.wait, 20)
+        few = ask("wake me at six")
+        await asyncio.sleep(0.01)
+        slow.go.set()
+        return await asyncio.gather(many, few)
+
+    many, few = asyncio.run(both())
+    assert slow.read == ["hello", "wake me at six", "stop", "hello"]
+    assert slow.batches == [["wake me at six"], ["hello", "stop", "hello"]]
+    assert (many, few) == ([slow("hello"), slow("stop"), slow("hello")], [slow("wake me at six")])
+    assert (batcher.pending, batcher.queued) == (0, 0)
+
+
+def test_a_long_text_counts_as_several():
+    assert work_of(["stop"] * 3) == 3
+    assert work_of(["stop", "x" * 99, "x" * 100, "x" * 250]) == 1 + 1 + 2 + 3
 
 
 def test_a_text_that_cannot_be_read_fails_alone(batcher: Batcher, held: Held):

@@ -6,10 +6,14 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -19,7 +23,23 @@ from helpers_tiny import SENTENCES, export
 
 from understudy.errors import RecipeError
 from understudy.runtime.session import Runtime
-from understudy.serving.process import ServeConfig, load_models, serve, settings
+from understudy.serving.process import ServeConfig, load_models, serve, settings, warn_if_open
+
+RELOADING = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from understudy.runtime.session import Runtime
+from understudy.serving.measures import Measures
+from understudy.serving.models import Models
+models = Models({"main": Runtime.load(sys.argv[1])}, Measures())
+with ThreadPoolExecutor(6) as pool:  # each thread has a heap of its own
+    for round in range(60):
+        pool.submit(models.reload, all=True).result()
+        if round in (9, 59):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            print(next(line.split()[1] for line in lines if line.startswith("RssAnon")))
+"""
 
 
 @pytest.fixture
@@ -164,6 +184,37 @@ def test_a_token_comes_from_the_environment_or_a_file(runtime_dir: Path, tmp_pat
         serve({"main": Runtime.load(runtime_dir)}, ServeConfig(token_file=str(tmp_path / "none")))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what a model leaves behind is given back by glibc")
+def test_models_that_come_and_go_leave_no_memory_behind(runtime_dir: Path):
+    before, after = map(
+        int, subprocess.run([sys.executable, "-c", RELOADING, runtime_dir], capture_output=True, check=True).stdout.split()
+    )
+    assert after < before + 6_000, "kilobytes; three times as much where it is kept"
+
+
+@pytest.mark.parametrize(("host", "token", "warned"), [("127.0.0.1", None, 0), ("0.0.0.0", None, 1), ("0.0.0.0", "s3cret", 0)])
+def test_a_server_open_to_others_without_a_token_says_so(
+    host: str, token: str | None, warned: int, caplog: pytest.LogCaptureFixture
+):
+    warn_if_open(host, token)
+    assert caplog.text.count("asks for no token") == warned
+
+
+def test_lost_events_are_told_by_the_exit_status(runtime_dir: Path, tmp_path: Path):
+    experiment, events = tmp_path / "experiment.toml", tmp_path / "events.db"
+    experiment.write_text('name = "may"\nsalt = "a secret"\n[arms]\nmain = 1\n')
+    with (
+        running("--model", f"main={runtime_dir}", "--experiment", experiment, "--events", events) as (process, url),
+        closing(sqlite3.connect(events)) as keeper,
+    ):
+        keeper.execute("BEGIN IMMEDIATE")  # as a full disk does, it lets nobody write
+        assert httpx.post(f"{url}/v1/parse", json={"text": "stop", "user": "ann"}).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 1
+        assert process.stderr is not None
+        assert "3 events are lost" in process.stderr.read()
+
+
 def test_a_port_in_use_is_an_error_for_people(runtime_dir: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -177,6 +228,22 @@ def test_settings_come_from_words_and_options():
     assert (config.limits.wait_ms, config.log_texts, config.port) == (5, True, 2)
     with pytest.raises(RecipeError, match="Did you mean 'watch_s'"):
         settings(["watch=1"])
+
+
+def test_a_model_is_named_as_its_folder_or_as_it_is_told(runtime_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    here = shutil.copytree(runtime_dir, tmp_path / "run=3" / "main")
+    (tmp_path / "link").symlink_to(here)
+    monkeypatch.chdir(here)
+    for given, name in (
+        (".", "main"),
+        (str(here), "main"),
+        ("../main", "main"),
+        (f"a={here}", "a"),
+        (f"{tmp_path}/link", "link"),
+    ):
+        assert list(load_models([given])) == [name]
+    with pytest.raises(RecipeError, match="a model has no name.*Wanted: --model NAME=DIR"):
+        load_models([f"={here}"])
 
 
 def test_two_models_of_one_name_are_an_error(runtime_dir: Path):

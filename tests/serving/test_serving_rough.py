@@ -3,113 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
-import select
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
-import uvicorn
+from helpers_sockets import BODY, HEAD, WHOLE, complete, exchange, serving
 from helpers_tiny import SENTENCES
 
 from understudy.runtime.session import Runtime
-from understudy.serving.app import AppConfig, Application, Limits
-from understudy.serving.connection import Connection, plain_request
-
-BODY = b'{"text": "stop"}'
-HEAD = b"POST /v1/parse HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
-
-
-@contextlib.contextmanager
-def serving(runtime_dir: Path, limits: Limits) -> Iterator[tuple[Application, int]]:
-    """An application in uvicorn, in a thread, and its port."""
-    app = Application({"main": Runtime.load(runtime_dir)}, AppConfig(limits=limits, workers=1))
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        proxy_headers=False,
-        timeout_keep_alive=60,  # however slow the machine
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield app, listener.getsockname()[1]
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def served(runtime_dir: Path) -> Iterator[tuple[Application, int]]:
-    with serving(runtime_dir, Limits(body_bytes=20_000, body_seconds=0.5)) as running:
-        yield running
-
-
-@pytest.fixture
-def port(served: tuple[Application, int]) -> Iterator[int]:
-    """The server's port; afterwards it must still answer, and not have failed."""
-    app, port = served
-    yield port
-    reply, patience = exchange(port, WHOLE), time.monotonic() + 20
-    # A slow machine may still be at what was asked before.
-    while reply.startswith(b"HTTP/1.1 429") and time.monotonic() < patience:
-        time.sleep(0.1)
-        reply = exchange(port, WHOLE)
-    assert reply.startswith(b"HTTP/1.1 200")
-    failed = [line for line in app.measures.text().decode().splitlines() if 'status="500"' in line]
-    assert not failed
-
-
-def exchange(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
-    """What comes back of bytes sent one part after the other."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        found = b""
-        with contextlib.suppress(ConnectionError):
-            for part in parts:
-                connection.sendall(part)
-                if select.select([connection], [], [], pause)[0]:
-                    break  # whoever sends on after the last word does not hear it
-            while not complete(found) and (more := connection.recv(65536)):
-                found += more
-        return found
-
-
-def complete(reply: bytes) -> bool:
-    head, found, body = reply.partition(b"\r\n\r\n")
-    lengths = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    return bool(found and lengths and len(body) >= lengths[0])
+from understudy.serving.app import Application, Limits
+from understudy.serving.connection import plain_request
 
 
 def test_a_request_in_single_bytes_is_answered(port: int):
     assert exchange(port, *(bytes([b]) for b in WHOLE)).startswith(b"HTTP/1.1 200")
-
-
-def test_a_body_that_trickles_is_given_up(port: int):
-    head = HEAD + b"Content-Length: 1000\r\n\r\n"
-    reply = exchange(port, head, *[b" "] * 8, pause=0.1)
-    assert reply.startswith(b"HTTP/1.1 408")
-    assert b"body_too_slow" in reply
-
-
-@pytest.mark.parametrize("start", [b"", b"POST /v1/pa", HEAD])
-def test_headers_that_do_not_end_lose_their_connection(port: int, start: bytes):
-    began = time.monotonic()
-    assert exchange(port, start) == b""
-    assert time.monotonic() - began < 5
 
 
 def test_clients_that_leave_midway_disturb_nobody(port: int):
@@ -119,13 +29,6 @@ def test_clients_that_leave_midway_disturb_nobody(port: int):
     for _ in range(20):  # and some do not wait for the answer
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(WHOLE)
-
-
-def test_bodies_beyond_the_limit(port: int):
-    declared = exchange(port, HEAD + b"Content-Length: 999999999\r\n\r\n")
-    assert declared.startswith(b"HTTP/1.1 413")
-    chunks = [b"1000\r\n" + b"x" * 0x1000 + b"\r\n"] * 8
-    assert exchange(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *chunks).startswith(b"HTTP/1.1 413")
 
 
 def test_what_is_not_http_is_not_answered_with_a_failure(port: int):

@@ -10,7 +10,8 @@ Users and utterances stand in it as keyed hashes: who has the log and not the sa
 Texts are kept where the experiment says so; slots are kept as names and places. Times are seconds of the epoch.
 
 Events wait in memory for at most `flush_s` and are then written in one transaction that is synced to disk (write-ahead log,
-synchronous FULL). A process that is killed, or a machine that goes dark, loses what waited and damages nothing.
+synchronous FULL). A process that is killed, or a machine that goes dark, loses what waited and damages nothing. Until the last process
+closes it, the newest events may stand in a file beside it, `-wal`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sqlite3
 import threading
 import time as clock
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 FLUSH_S = 0.25
 WAITING = 200_000  # events held while the disk does not take them; what comes after is dropped and counted
+TELL_S = 60.0  # between two words on a disk that goes on refusing
 BUSY_S = 10.0  # how long one of several writing processes waits for another
 
 _TABLES = """
@@ -153,6 +155,7 @@ class EventLog:
         self.splitter, self.dropped = Splitter(config), 0
         self._connection = create(path, config)
         self._waiting: list[Event] = []
+        self._told: float | None = None  # when it was said last that the disk refuses; None while it does not
         self._lock, self._writing, self._closed = threading.Lock(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._flush_on, args=(flush_s,), name="event-log", daemon=True)
         self._thread.start()
@@ -177,18 +180,32 @@ class EventLog:
                         "%d requests had an id that stands in the event log already; only the first with it counts", repeated
                     )
             except sqlite3.Error as error:
-                log.error("the event log could not be written, %d events wait: %s", len(events), error)
                 with self._lock:
                     self._waiting = events + self._waiting
+                if self._told is None or clock.monotonic() - self._told >= TELL_S:
+                    self._told = clock.monotonic()
+                    log.error("the event log could not be written, %d events wait: %s", len(self._waiting), error)
+                return
+            if self._told is not None and events:
+                self._told = None
+                log.warning("the event log is written again")
 
     def close(self) -> None:
+        """Write what waits, and count as dropped what the disk does not take."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._thread.join()
         self.flush()
-        with self._writing, closing(self._connection):
-            pass
+        with self._writing, self._lock, closing(self._connection):
+            if self._waiting:
+                self.dropped += len(self._waiting)
+                log.error("%d events are lost: the event log could not be written before its end", len(self._waiting))
+                self._waiting = []
+            # Whoever may not write into the folder cannot open a file in write-ahead mode. The last process leaves that; others may not.
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA busy_timeout = 0")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
 
     def _put(self, events: list[Event]) -> None:
         with self._lock:

@@ -37,16 +37,17 @@ def plan(
 ) -> Plan:
     """Users needed to find a relative change of `effect` in a dissatisfaction rate, with a two-sided test by users.
 
-    A user with n requests has y dissatisfied ones, of variance rate (1 - rate) (n + correlation n (n - 1)); n has the mean `requests` and
-    the standard deviation `spread` times as large. The delta method (see `statistics`) makes of that, for each user,
+    A user with n requests has y dissatisfied ones, of variance rate (1 - rate) (n + correlation n (n - 1)), the rate being that of the
+    user's arm; n has the mean `requests` and the standard deviation `spread` times as large. The delta method (see `statistics`) makes of
+    that, for each user,
 
         rate (1 - rate) / requests x (1 + correlation (requests (1 + spread^2) - 1))
 
-    whose last factor is the design effect.
+    whose last factor is the design effect. The difference of the arms' rates has the sum of both variances, each over its arm's users.
 
     Args:
         rate: the baseline's, between 0 and 1.
-        effect: relative change to be found, such as 0.04 or -0.04; its sign is of no matter.
+        effect: relative change to be found, such as -0.04; an increase takes more users than as large a decrease, below a rate of 0.5.
         share: of users that get the candidate.
         requests: of one user while the experiment lasts, with known outcome, in the mean over users.
         spread: coefficient of variation of the number of requests over users.
@@ -69,10 +70,19 @@ def plan(
             got=f"{correlation}, {spread}",
             wanted="0 to 1, from 0 on",
         )
+    changed = rate * (1 + effect)
+    if not 0 < changed < 1:
+        raise RecipeError(
+            "no candidate has such a rate",
+            where="--effect",
+            got=f"{rate:g} x (1 {effect:+g}) = {changed:g}",
+            wanted="a rate between 0 and 1",
+            hint="The effect is relative: -0.04 makes 0.1152 of 0.12",
+        )
     design = max(1 + correlation * (requests * (1 + spread**2) - 1), 0.0)
-    each = rate * (1 - rate) / requests * design
+    variance = (rate * (1 - rate) / (1 - share) + changed * (1 - changed) / share) / requests * design
     z = special.ndtri(1 - alpha / 2) + special.ndtri(power)
-    total = z**2 * each * (1 / share + 1 / (1 - share)) / (rate * effect) ** 2
+    total = z**2 * variance / (changed - rate) ** 2
     users = max(math.ceil(total), 4)
     days = None if users_per_day is None else math.ceil(users / users_per_day)
     return Plan(users, math.ceil(users * share), round(users * requests), days, design)

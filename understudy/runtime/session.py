@@ -129,7 +129,12 @@ class Runtime:
             got, wanted = repr(engine), f"one of {', '.join(settings.engines)}, whose answers passed the gates"
             raise ArtifactError("this model was not exported for that engine", where=path, got=got, wanted=wanted)
         model = path / "model.onnx"
-        session = VnniSession(model) if engine == "vnni" else start_session(model, threads=threads)
+        if engine == "vnni":
+            # Hashed once more: what is served are the bytes that were hashed, whatever became of the file meanwhile.
+            recorded = opened.manifest.files.get(model.name)
+            session: Session = VnniSession(model, sha256=recorded.sha256 if recorded else None)
+        else:
+            session = start_session(model, threads=threads)
         _check_graph(model, session, labels)
         return cls(path, session, tokenizer, labels, settings, hash=opened.hash)
 

@@ -80,15 +80,18 @@ class VnniSession:
     widths: of the outputs: intents, tags, and domains where there is that head.
     """
 
-    def __init__(self, model: Path | bytes) -> None:
-        """Raises ArtifactError where `model` is no int8 graph of ours, or the kernel is not `available`."""
+    def __init__(self, model: Path | bytes, *, sha256: str | None = None) -> None:
+        """`sha256` is what the bytes of `model` must hash to, where that is known.
+
+        Raises ArtifactError where they do not, `model` is no int8 graph of ours, or the kernel is not `available`.
+        """
         kernel = _kernel()
         if kernel is None or not available():
             raise ArtifactError(
                 "the int8 kernel is not here", wanted="a C compiler at installation and a processor with AVX-512 VNNI"
             )
         self._kernel = kernel
-        weights, nodes = read_weights(model)
+        weights, nodes = read_weights(model, sha256=sha256)
         try:
             self._reader = _Reader(weights, nodes)
             self._model = self._reader.model()

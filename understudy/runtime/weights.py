@@ -5,6 +5,7 @@ An ONNX file is one protobuf message (https://github.com/onnx/onnx/blob/main/onn
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +18,27 @@ from understudy.errors import ArtifactError
 
 __all__ = ["read_weights"]
 
+AGAIN = "Export to another place and let it appear whole, or load again"
 TYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 3: np.dtype("i1"), 7: np.dtype("<i8")}
 
 
-def read_weights(model: Path | bytes) -> tuple[dict[str, NDArray[Any]], dict[str, dict[str, int | float]]]:
-    """Weights by name, and the numbers on each node by its name and theirs.
+def read_weights(
+    model: Path | bytes, *, sha256: str | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, dict[str, int | float]]]:
+    """Weights by name, read-only, and the numbers on each node by its name and theirs.
 
-    The weights of a path are read as they are used, and read-only: processes that load the same file share the memory.
-    Raises ArtifactError where it is not an ONNX file as `export` writes them.
+    sha256: what the bytes must hash to, in hexadecimal; None takes them as they are.
+
+    Raises ArtifactError where it is not an ONNX file as `export` writes them, or hashes to something else.
     """
     weights, nodes = {}, {}
+    where = None if isinstance(model, bytes) else model
     try:
-        data: Any = model if isinstance(model, bytes) else np.memmap(model, np.uint8, mode="r")
+        # Read, not mapped: who cuts a mapped file off ends this process by SIGBUS, and who writes into it changes its answers.
+        data = model if isinstance(model, bytes) else model.read_bytes()
+        if sha256 is not None and (found := hashlib.sha256(data).hexdigest()) != sha256:
+            got, wanted = f"sha256 {found[:12]}…", f"{sha256[:12]}…"
+            raise ArtifactError("this file was altered while it was opened", where=where, got=got, wanted=wanted, hint=AGAIN)
         for field, graph in _fields(memoryview(data)):
             for inner, value in _fields(graph) if field == 7 else ():
                 if inner == 1:
@@ -37,7 +47,6 @@ def read_weights(model: Path | bytes) -> tuple[dict[str, NDArray[Any]], dict[str
                 elif inner == 5:
                     name, weights[name] = _weight(value)
     except (OSError, ValueError, IndexError, KeyError, TypeError, struct.error) as error:
-        where = None if isinstance(model, bytes) else model
         raise ArtifactError("this file is not an ONNX graph of ours", where=where, got=str(error)[:300]) from None
     return weights, nodes
 

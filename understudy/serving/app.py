@@ -157,7 +157,7 @@ class Application:
         self.started = False
         if self.conductor is not None:
             await self.conductor.close()
-        self.batcher.close()
+        await asyncio.to_thread(self.batcher.close)
 
     def _conductor(self, trial: Trial) -> Conductor:
         def full() -> bool:
@@ -177,7 +177,8 @@ class Application:
         if self.admission.busy():  # the gate let it in, and others were faster
             raise too_busy()
         try:
-            found = await self.batcher.run(name, model, texts, langs, deadline=deadline, k=asked.ranking or 0)
+            gone = getattr(request.state, "gone", None)
+            found = await self.batcher.run(name, model, texts, langs, deadline=deadline, k=asked.ranking or 0, gone=gone)
         except DataError as error:
             where = f"{error.where}: " if error.where is not None else ""
             raise Refusal(
@@ -185,7 +186,7 @@ class Application:
             ) from None
         request_id = asked.request_id or uuid.uuid4().hex
         if self.config.log_texts:
-            log.info("%s %s: %s", name, request_id, " | ".join(f"{i.text!r} {i}" for i in found))
+            log.info("%s %r: %s", name, request_id, " | ".join(f"{i.text!r} {i}" for i in found))
         if self.conductor is not None and route is not None:
             self.conductor.answered(asked, route, request_id, found)
         return Answer(request_id, name, model.hash, found)

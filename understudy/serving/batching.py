@@ -7,7 +7,11 @@ load. Short texts of a batch run without the long ones, where filling them up to
 ONNX Runtime lets go of the interpreter while it computes, so there are as many workers as processors. On Linux they stand back
 behind the event loop, which would else have one of three equal shares in two processors, and must answer a crowd with it.
 
-How fast texts are read is measured, so that it can be said before a request is let in how long it would wait.
+Texts can take long to be made ready where they are many and odd. So a worker does a stretch of a request's, and then what else waits;
+from text to text it gives up what is late, whose client has gone, or what a closing server answers no more.
+
+How fast texts are read is measured, so that it can be said before a request is let in how long it would wait. A long text counts as
+several.
 
 Jobs hold the model they were given, so that a model that was replaced still answers what it accepted.
 
@@ -24,61 +28,32 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from understudy.errors import DataError
 from understudy.interpretation import Interpretation
-from understudy.runtime.encode import Encoded, placed
+from understudy.runtime.encode import placed
 from understudy.runtime.session import Runtime
+from understudy.serving.job import Job, Line, runs, work_of
 from understudy.serving.measures import Measures
 from understudy.serving.protocol import Refusal
 
 __all__ = ["Batcher"]
 
-RUN_TOKENS = 40  # on a busy server a run's beginning and end take as long as so many tokens
+STRETCH_S = 0.02  # of a processor's time, after which a request's next texts stand in line again
 FIRST_PACE_S = 0.002  # for a text, until some were read
 PACE_KEPT = 0.8  # of what is known of the pace, when another batch is done
 NICE = 10  # a tenth of the event loop's weight
 
 Outcome = list[Interpretation] | Exception
-Line = tuple[bool, Runtime]  # whether its jobs run beside, and the model
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """Texts of one request, until they are answered."""
-
-    name: str
-    model: Runtime
-    texts: Sequence[str]
-    langs: Sequence[str | None]
-    deadline: float
-    future: asyncio.Future[list[Interpretation]]
-    k: int = 0
-    beside: bool = False
-    arrived: float = field(default_factory=time.monotonic)
-    encoded: list[Encoded] = field(default_factory=list)
-
-    @property
-    def tokens(self) -> int:
-        return sum(len(one.ids) for one in self.encoded)
-
-    @property
-    def longest(self) -> int:
-        return max(len(one.ids) for one in self.encoded)
-
-    @property
-    def line(self) -> Line:
-        return self.beside, self.model
 
 
 class Batcher:
     """Worker threads and the lines before them.
 
-    `pending` counts the requests that wait or run, without what runs beside; `queued` the texts that no worker has taken yet, and
-    `queued_beside` those that are to run beside.
+    `pending` counts the requests that wait or run, without what runs beside; `queued` the texts that no worker has taken yet, long ones
+    as several, and `queued_beside` those that are to run beside.
 
     Args:
         workers: threads that run models.
@@ -89,8 +64,8 @@ class Batcher:
     def __init__(self, *, workers: int, budget: int, measures: Measures) -> None:
         self._workers, self._budget, self._measures = workers, budget, measures
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="understudy", initializer=_stand_back)
-        self._lock = threading.Lock()
-        self._lines: dict[Line, deque[_Job]] = {}
+        self._lock, self._closing = threading.Lock(), False
+        self._lines: dict[Line, deque[Job]] = {}
         self._active = 0  # workers that run jobs, and of them those with jobs beside
         self._active_beside, self._most_beside = 0, max(1, workers - 1)
         self.pending = self.queued = self.queued_beside = 0
@@ -125,6 +100,7 @@ class Batcher:
         deadline: float,
         k: int = 0,
         beside: bool = False,
+        gone: Callable[[], bool] | None = None,
     ) -> list[Interpretation]:
         """What `texts` mean to `model`.
 
@@ -136,38 +112,46 @@ class Batcher:
             deadline: on time.monotonic's clock; what is not begun by then is not computed.
             k: how many of the likeliest intents each interpretation is to bring.
             beside: nobody waits for it: every request comes first.
+            gone: whether who asked has left. Called by worker threads.
 
-        Raises DataError for a text that cannot be read, Refusal 504 past the deadline.
+        Raises DataError for a text that cannot be read; Refusal 504 past the deadline, 503 once the batcher is closing, 499 where
+        nobody is there to hear it.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(name, model, texts, langs, deadline, loop.create_future(), k, beside)
+        job = Job(name, model, texts, langs, deadline, loop.create_future(), k, beside, gone)
         timer = loop.call_later(max(0.0, deadline - job.arrived), _expire, job)
         self.pending += not beside
         try:
-            self._line_up(job)
+            if not self._line_up(job):
+                raise _leaving()
             return await job.future
         finally:
             timer.cancel()
             self.pending -= not beside
 
     def close(self) -> None:
-        """Wait for what runs and end the threads."""
+        """Give up what waits, wait for the text or the run that a worker is at, and end the threads."""
+        with self._lock:
+            self._closing = True
         self._pool.shutdown(wait=True)
 
-    def _line_up(self, job: _Job, *, again: bool = False) -> None:
+    def _line_up(self, job: Job, *, first: bool = False) -> bool:
+        """False where nobody will take it: the batcher is closing."""
         with self._lock:
+            if self._closing:
+                return False
             self._count(job, 1)
             jobs = self._lines.setdefault(job.line, deque())
-            if again:
+            if first:
                 jobs.appendleft(job)
             else:
                 jobs.append(job)
-            wake = self._active < self._workers
-            self._active += wake
-        if wake:
-            self._pool.submit(self._work)
+            if self._active < self._workers:
+                self._active += 1
+                self._pool.submit(self._work)
+        return True
 
-    def _next(self, line: Line | None) -> _Job | None:
+    def _next(self, line: Line | None) -> Job | None:
         """The job that came first, of `line` if one is given. A worker that hears None of any line is at its end."""
         with self._lock:
             if line is None:
@@ -184,11 +168,11 @@ class Batcher:
             self._count(job, -1)
             return job
 
-    def _count(self, job: _Job, sign: int) -> None:
+    def _count(self, job: Job, sign: int) -> None:
         if job.beside:
-            self.queued_beside += sign * len(job.texts)
+            self.queued_beside += sign * job.work
         else:
-            self.queued += sign * len(job.texts)
+            self.queued += sign * job.work
 
     def _work(self) -> None:
         """Run batches until nothing waits. In a worker's thread."""
@@ -199,16 +183,23 @@ class Batcher:
                     self._active_beside -= 1
             del first  # an idle worker keeps no replaced model alive
 
-    def _run_with(self, first: _Job) -> None:
+    def _run_with(self, first: Job) -> None:
         """Run a job together with what waits behind it, and tell those who wait, run by run."""
         started, loop = time.perf_counter(), first.future.get_loop()
-        batch, done, tokens = list[_Job](), list[tuple[_Job, Outcome]](), 0
-        job: _Job | None = first
+        batch, done, tokens, read = list[Job](), list[tuple[Job, Outcome]](), 0, 0
+        job: Job | None = first
         while job is not None:
-            failed = _encode(job)
-            if failed is None and batch and tokens + job.tokens > self._budget:
-                self._line_up(job, again=True)
-                break
+            before = len(job.encoded)
+            failed = self._encode(job)
+            read += work_of(job.texts[before : len(job.encoded)])
+            cut = len(job.encoded) < len(job.texts)
+            if failed is None and (cut or (batch and tokens + job.tokens > self._budget)):
+                if cut:
+                    # It has had its turn, and others wait for its next text, not for all of them.
+                    job.arrived, job.work = time.monotonic(), work_of(job.texts[len(job.encoded) :][:1])
+                if self._line_up(job, first=not cut):
+                    break
+                failed = _leaving()
             if failed is None:
                 batch.append(job)
                 tokens += job.tokens
@@ -217,14 +208,39 @@ class Batcher:
             job = self._next(first.line) if tokens < self._budget else None
         if done:
             loop.call_soon_threadsafe(_settle_all, done)
-        for alike in _runs(batch):
+        for alike in runs(batch):
             loop.call_soon_threadsafe(_settle_all, list(zip(alike, self._answer(first.model, alike), strict=True)))
-        if texts := sum(len(job.texts) for job in batch):
+        if read:
             with self._lock:
                 self._spent_s = PACE_KEPT * self._spent_s + time.perf_counter() - started
-                self._read = PACE_KEPT * self._read + texts
+                self._read = PACE_KEPT * self._read + read
 
-    def _answer(self, model: Runtime, batch: Sequence[_Job]) -> list[Outcome]:
+    def _encode(self, job: Job) -> Exception | None:
+        """Encode a stretch of a job's texts, each once. Why it is not to be run, or None."""
+        began = time.thread_time()
+        try:
+            for index in range(len(job.encoded), len(job.texts)):
+                if why := self._given_up(job):
+                    return why
+                job.encoded.append(job.model.encode(job.texts[index], job.langs[index]))
+                if time.thread_time() - began > STRETCH_S:
+                    break
+        except DataError as error:
+            return placed(error, index)
+        except Exception as error:  # a bug of ours is the reply to this request, not the end of the worker
+            return error
+        return self._given_up(job)
+
+    def _given_up(self, job: Job) -> Refusal | None:
+        if self._closing:
+            return _leaving()
+        if time.monotonic() >= job.deadline or job.future.done():
+            return _too_late()
+        if job.gone is not None and job.gone():
+            return Refusal(499, "client_left", "Whoever asked has left")  # nobody reads it; counted apart from errors of ours
+        return None
+
+    def _answer(self, model: Runtime, batch: Sequence[Job]) -> list[Outcome]:
         started = time.perf_counter()
         encoded = [one for job in batch for one in job.encoded]
         outcomes: list[Outcome]
@@ -238,19 +254,6 @@ class Batcher:
         return outcomes
 
 
-def _runs(batch: Sequence[_Job]) -> list[list[_Job]]:
-    """Jobs of like length, short ones first: cut in two, and again, where that saves more than another run costs."""
-    jobs = sorted(batch, key=lambda job: job.longest)
-    texts = sum(len(job.texts) for job in jobs)
-    before, cut, least = 0, 0, texts * jobs[-1].longest - RUN_TOKENS if jobs else 0
-    for place, job in enumerate(jobs[:-1], 1):
-        before += len(job.texts)
-        cost = before * job.longest + (texts - before) * jobs[-1].longest
-        if cost < least:
-            cut, least = place, cost
-    return _runs(jobs[:cut]) + _runs(jobs[cut:]) if cut else [jobs] if jobs else []
-
-
 def _stand_back() -> None:
     """Let the event loop come first where both want a processor. Only Linux gives threads priorities of their own."""
     if sys.platform == "linux":
@@ -259,29 +262,19 @@ def _stand_back() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
-def _encode(job: _Job) -> Exception | None:
-    """Encode a job's texts, once. Why it is not to be run, or None."""
-    if time.monotonic() >= job.deadline or job.future.done():
-        return _too_late()
-    try:
-        for index in range(len(job.encoded), len(job.texts)):
-            job.encoded.append(job.model.encode(job.texts[index], job.langs[index]))
-    except DataError as error:
-        return placed(error, index)
-    except Exception as error:  # a bug of ours is the reply to this request, not the end of the worker
-        return error
-    return None
+def _leaving() -> Refusal:
+    return Refusal(503, "leaving", "The server is going and answers no more", hint="Ask again: another may answer")
 
 
 def _too_late() -> Refusal:
     return Refusal(504, "too_late", "The deadline passed before the request was answered", hint="Allow more time, or send less")
 
 
-def _expire(job: _Job) -> None:
+def _expire(job: Job) -> None:
     _settle(job, _too_late())
 
 
-def _settle(job: _Job, outcome: Outcome) -> None:
+def _settle(job: Job, outcome: Outcome) -> None:
     if job.future.done():
         return
     if isinstance(outcome, Exception):
@@ -290,6 +283,6 @@ def _settle(job: _Job, outcome: Outcome) -> None:
         job.future.set_result(outcome)
 
 
-def _settle_all(done: Sequence[tuple[_Job, Outcome]]) -> None:
+def _settle_all(done: Sequence[tuple[Job, Outcome]]) -> None:
     for job, outcome in done:
         _settle(job, outcome)

@@ -7,6 +7,8 @@ one goes on, the log says why and `understudy_reloads_total{outcome="refused"}` 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import logging
 import threading
 from collections.abc import Mapping, Sequence
@@ -62,14 +64,16 @@ class Models:
     def reload(self, *, all: bool = False) -> None:
         """Replace the models whose directories have changed since they were looked at last, or `all`. Blocks; logs, never raises."""
         with self._reloading:
-            for name, model in self.items():
-                state = _state(model.path)
+            for name in list(self._models):  # of the names alone: who holds the old model keeps it
+                state = _state(self._models[name].path)
                 # None: in the middle of being replaced, or gone. What is loaded goes on; who asks for `all` is told.
                 if all or state not in (None, self._seen[name]):
                     self._seen[name] = state  # a refused one is not tried again until it changes
-                    self._replace(name, model)
+                    self._replace(name)
+                    _trim()
 
-    def _replace(self, name: str, old: Runtime) -> None:
+    def _replace(self, name: str) -> None:
+        old = self._models[name]
         try:
             new = Runtime.load(old.path)
             new.batch(TRIED)  # the first run of a session is slow: not at a user's expense
@@ -81,6 +85,14 @@ class Models:
         self._models[name] = new
         log.info("%s is now %s, before %s", name, new.hash[:12], old.hash[:12])
         self._measures.reloads.labels(name, "loaded").inc()
+
+
+def _trim() -> None:
+    """Give back what the old model left: glibc keeps it, in pieces that the next one does not fit into (malloc_trim(3))."""
+    gc.collect()  # a tokenizer and its words hold one another; what was there at the start is frozen, so there is little to look through
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _state(path: Path) -> object:

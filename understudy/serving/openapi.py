@@ -132,11 +132,12 @@ WHY = {
     "413": "The body is too large.",
     "422": "The request cannot be answered as it stands.",
     "429": "Too many requests wait; Retry-After says when to come again.",
+    "431": "The headers are too large.",
     "503": "Not ready: starting or going.",
     "504": "The deadline passed.",
 }
-_POST = ("400", "401", "404", "408", "413", "422", "429", "504")
-_TOLD = ("400", "401", "404", "408", "413", "422")
+_POST = ("400", "401", "404", "408", "413", "422", "429", "431", "503", "504")
+_TOLD = ("400", "401", "404", "408", "413", "422", "431")
 _HEADER = {
     "name": TIMEOUT_HEADER.title(),
     "in": "header",

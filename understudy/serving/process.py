@@ -1,7 +1,8 @@
 """The server's process: listens, looks after its models, and leaves without dropping a request.
 
 SIGTERM, SIGINT   /ready says no, replies end their connections, and after `linger_s` the port is closed; what was accepted
-                  is answered, for at most `drain_s`, and the process ends with 0. A second one ends it sooner.
+                  is answered, for at most `drain_s`, and the process ends with 0, or 1 where events of an experiment are lost. A
+                  second one ends it sooner.
 SIGHUP            loads every model anew
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
 import logging
 import os
 import signal
@@ -66,16 +68,26 @@ def settings(assignments: Sequence[str], *, host: str | None = None, port: int |
 
 
 def load_models(named: Sequence[str]) -> dict[str, Runtime]:
-    """Runtimes from DIR or NAME=DIR; a directory's own name is its model's. Raises RecipeError for names that come twice."""
-    parts = [(name, path) if equals else (Path(name).name, name) for name, equals, path in (n.partition("=") for n in named)]
+    """Runtimes from DIR or NAME=DIR; a directory's own name is its model's. Raises RecipeError for names that come twice, and none."""
+    parts = [_named(given) for given in named]
+    if not all(name for name, _ in parts):
+        raise RecipeError("a model has no name", got=", ".join(f"--model {given}" for given in named), wanted="--model NAME=DIR")
     if len({name for name, _ in parts}) < len(parts):
         got = ", ".join(name for name, _ in parts)
         raise RecipeError("two models have the same name", got=got, wanted="--model NAME=DIR")
     return {name: Runtime.load(Path(path)) for name, path in parts}
 
 
+def _named(given: str) -> tuple[str, str]:
+    name, equals, path = given.partition("=")
+    if equals and "/" not in name:  # else it stands within a path
+        return name, path
+    own = Path(given).name
+    return Path(given).resolve().name if own in ("", "..") else own, given
+
+
 def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, trial: Trial | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; requests already taken are answered first.
+    """Serve until SIGTERM or SIGINT; requests already taken are answered first. Ends the process with 1 where the trial lost events.
 
     Args:
         models: by the name that requests use; the first is the default.
@@ -85,8 +97,10 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
     Raises RecipeError where the address cannot be listened on or the token cannot be read.
     """
     config = config or ServeConfig()
-    app = Application(models, config, token=_token(config.token_file), trial=trial)
+    token = _token(config.token_file)
+    app = Application(models, config, token=token, trial=trial)
     listener = _listen(config.host, config.port)
+    warn_if_open(listener.getsockname()[0], token)
     # What is there now stays. Looking through it for rubbish again and again would halt every request for tens of milliseconds.
     gc.collect()
     gc.freeze()
@@ -134,6 +148,14 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
 
     with listener, asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())
+    if trial is not None and trial.dropped:
+        raise SystemExit(1)
+
+
+def warn_if_open(address: str, token: str | None) -> None:
+    """Say so where a server on this IP address can be reached from other machines and asks them for nothing."""
+    if token is None and not ipaddress.ip_address(address).is_loopback:
+        log.warning("other machines can reach this server and it asks for no token: set %s, or token_file=FILE", TOKEN)
 
 
 class _Server(uvicorn.Server):

@@ -22,7 +22,7 @@ class Trial(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Events that are lost, because more waited for the disk than may."""
+        """Events that are lost, because more waited for the disk than may, or some still did at the end."""
 
     def route(self, user: str | None) -> Route:
         """Which models this user's request goes to; nobody's (None) goes to the baseline alone."""
@@ -34,4 +34,4 @@ class Trial(Protocol):
         """Write down what came of a request that was recorded; of several words on one request the last counts."""
 
     def close(self) -> None:
-        """Write what is still waiting."""
+        """Write what is still waiting; what cannot be written is `dropped`."""
