@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 import torch
 from helpers_training import World, write_labels, write_shards, write_tokenizer
@@ -12,6 +15,14 @@ def _calm() -> None:
     """Each test starts from the same random state and takes one thread: models are tiny."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C counts, as at a terminal: shells let what they run in the background ignore it, and whoever is started there does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,7 @@ def test_every_word_known_gives_the_losses_of_the_teacher_itself(world: World, t
     torch.testing.assert_close(torch.tensor(ours), torch.tensor(theirs), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(("number", "leaves"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
 def test_a_resumed_student_is_one_never_disturbed(
     world: World, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, leaves: type[BaseException]

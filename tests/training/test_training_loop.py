@@ -252,6 +252,7 @@ def test_the_best_weights_are_left_where_asked_for(world: World, tmp_path: Path)
     assert not torch.equal(seen[1], seen[2])
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_a_second_interrupt_is_not_waited_for(world: World, tmp_path: Path) -> None:
     def validate() -> dict[str, float]:
         os.kill(os.getpid(), signal.SIGINT)

@@ -7,12 +7,13 @@ the formatter lower-cases them and removes punctuation, so that a table may quot
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import ClassVar
+from re import Match
+from typing import ClassVar, Literal, NamedTuple
 
 from understudy.text.locales import cldr, numbers
-from understudy.text.locales.parts import Amount, Money, Rule
+from understudy.text.locales.parts import Amount, Money
 
 __all__ = ["Amount", "Locale", "Money", "Rule"]
 
@@ -23,6 +24,18 @@ _NO_MEASURES = frozenset({"h", "hr", "hrs", "a", "v", "n", "w", "j", "k", "d", "
 _THOUSANDS = ("mil", "mille", "mila")  # "Mil euros", but "un millón de euros".
 _COMMON_UNITS = ("length-meter", "length-kilometer", "length-centimeter", "mass-kilogram", "mass-gram", "volume-liter", "duration-day",
                  "duration-hour", "duration-year", "duration-minute", "duration-second", "duration-week", "duration-month")  # fmt: skip
+
+
+class Rule(NamedTuple):
+    """A semiotic class: a pattern over prepared text and its reading. `read(match, text, locale)` is None for "not this".
+
+    `start` tells where it begins: at the first letter of a word, at a digit or sign, or at any of these.
+    """
+
+    name: str
+    pattern: str
+    read: Callable[[Match[str], str, Locale], str | None]
+    start: Literal["letter", "sign", "any"] = "sign"
 
 
 class Locale:

@@ -1,17 +1,12 @@
-"""What locales are made of: names of money, rules, and written numbers."""
+"""What locales are made of: names of money and written numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from re import Match
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from understudy.text.locales.base import Locale
-
-__all__ = ["Amount", "Money", "Rule"]
+__all__ = ["Amount", "Money"]
 
 
 class Money(NamedTuple):
@@ -23,18 +18,6 @@ class Money(NamedTuple):
     minor_many: str = ""
     gender: str = "m"
     minor_gender: str = "m"
-
-
-class Rule(NamedTuple):
-    """A semiotic class: a pattern over prepared text and its reading. `read(match, text, locale)` is None for "not this".
-
-    `start` tells where it begins: at the first letter of a word, at a digit or sign, or at any of these.
-    """
-
-    name: str
-    pattern: str
-    read: Callable[[Match[str], str, Locale], str | None]
-    start: Literal["letter", "sign", "any"] = "sign"
 
 
 @dataclass(frozen=True, slots=True)
