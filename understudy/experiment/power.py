@@ -70,6 +70,18 @@ def plan(
             got=f"{correlation}, {spread}",
             wanted="0 to 1, from 0 on",
         )
+    changed = _changed(rate, effect)
+    design = max(1 + correlation * (requests * (1 + spread**2) - 1), 0.0)
+    variance = (rate * (1 - rate) / (1 - share) + changed * (1 - changed) / share) / requests * design
+    z = special.ndtri(1 - alpha / 2) + special.ndtri(power)
+    total = z**2 * variance / (changed - rate) ** 2
+    users = max(math.ceil(total), 4)
+    days = None if users_per_day is None else math.ceil(users / users_per_day)
+    return Plan(users, math.ceil(users * share), round(users * requests), days, design)
+
+
+def _changed(rate: float, effect: float) -> float:
+    """The candidate's rate. Raises RecipeError where there is none such."""
     changed = rate * (1 + effect)
     if not 0 < changed < 1:
         raise RecipeError(
@@ -79,10 +91,4 @@ def plan(
             wanted="a rate between 0 and 1",
             hint="The effect is relative: -0.04 makes 0.1152 of 0.12",
         )
-    design = max(1 + correlation * (requests * (1 + spread**2) - 1), 0.0)
-    variance = (rate * (1 - rate) / (1 - share) + changed * (1 - changed) / share) / requests * design
-    z = special.ndtri(1 - alpha / 2) + special.ndtri(power)
-    total = z**2 * variance / (changed - rate) ** 2
-    users = max(math.ceil(total), 4)
-    days = None if users_per_day is None else math.ceil(users / users_per_day)
-    return Plan(users, math.ceil(users * share), round(users * requests), days, design)
+    return changed

@@ -106,20 +106,7 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
     gc.freeze()
     shown = f"[{config.host}]" if ":" in config.host else config.host
     log.info("serving %s on http://%s:%d", ", ".join(models), shown, listener.getsockname()[1])
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            http=Connection,
-            ws="none",
-            access_log=False,
-            lifespan="on",
-            server_header=False,
-            proxy_headers=False,  # nothing asks where a request came from
-            timeout_keep_alive=config.keep_alive_s,
-            timeout_graceful_shutdown=config.drain_s,
-        )
-    )
+    server = _server(app, config)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -150,6 +137,23 @@ def serve(models: Mapping[str, Runtime], config: ServeConfig | None = None, *, t
         runner.run(run())
     if trial is not None and trial.dropped:
         raise SystemExit(1)
+
+
+def _server(app: Application, config: ServeConfig) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            http=Connection,
+            ws="none",
+            access_log=False,
+            lifespan="on",
+            server_header=False,
+            proxy_headers=False,  # nothing asks where a request came from
+            timeout_keep_alive=config.keep_alive_s,
+            timeout_graceful_shutdown=config.drain_s,
+        )
+    )
 
 
 def warn_if_open(address: str, token: str | None) -> None:

@@ -145,8 +145,7 @@ def train(
     milestones: Milestones | None = None,
 ) -> Outcome:
     """Train for `steps_total` updates, or until converged; resumes from the newest whole checkpoint in `scratch`.
-    SIGTERM lets the update under way end, saves, and ends the process with status 143; so does Ctrl-C, with KeyboardInterrupt in the
-    end, which a second one raises at once.
+    SIGTERM lets the update under way end, saves, and ends the process with 143; Ctrl-C so with KeyboardInterrupt, a second one at once.
 
     Args:
         stream: the batches that follow so many updates. watch: tools told what stands in `log.jsonl`. milestones: encoders to keep.
@@ -176,9 +175,7 @@ def train(
                 milestones.keep(outcome)
             outcome.done, stop = last, asked()
             if last or stop or outcome.steps % save_every == 0:
-                best.wait()  # a checkpoint that tells of the best weights is not there before they are
-                _save(outcome, checkpoints, journal, objective, optimizer, machine)
-                best.thin(until=min(checkpoints.steps(), default=0))  # as long as one that tells of them may be gone back to
+                _save(outcome, checkpoints, best, journal, objective, optimizer, machine)
             if last or stop:
                 checkpoints.wait()
             if stop and not last:
@@ -191,14 +188,19 @@ def train(
 def _save(
     outcome: Outcome,
     checkpoints: Checkpoints,
+    best: Checkpoints,
     journal: Journal,
     objective: nn.Module,
     optimizer: torch.optim.Optimizer,
     machine: Machine,
 ) -> None:
+    best.wait()  # a checkpoint that tells of the best weights is not there before they are
     journal.flush()
     facts = {"outcome": vars(outcome), "scale": machine.scale and [machine.scale.value, machine.scale.good]}
     checkpoints.save(outcome.steps, capture(objective, optimizer), facts)
+    best.thin(
+        until=min(checkpoints.steps(), default=0)
+    )  # they stay as long as a checkpoint that tells of them may be gone back to
 
 
 def _resumed(
