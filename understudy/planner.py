@@ -263,9 +263,9 @@ def _vocab_size(recipe: Recipe, ref: str) -> int:
 def _length(recipe: Recipe, ref: str, cap: int) -> float:
     """Tokens that a token is compared with in attention, in the mean: of the shards where they are made, else by their mixture."""
     if (manifest := _manifest(recipe, ref)) is not None:
-        found = manifest.metrics["train"]
-        return min(cap, float(found.get("attended", found["mean_length"])))  # not said by older ones
-    assert isinstance(made := recipe.stage.get(ref), ShardsConfig)
+        return min(cap, float((found := manifest.metrics["train"]).get("attended", found["mean_length"])))
+    made = recipe.stage.get(ref)
+    assert isinstance(made, ShardsConfig)
     lengths = [(part.parts, cap if part.pack_words else min(cap, UTTERANCE)) for part in made.mix]
     return sum(parts * length**2 for parts, length in lengths) / sum(parts * length for parts, length in lengths)
 
