@@ -198,9 +198,8 @@ def _save(
     journal.flush()
     facts = {"outcome": vars(outcome), "scale": machine.scale and [machine.scale.value, machine.scale.good]}
     checkpoints.save(outcome.steps, capture(objective, optimizer), facts)
-    best.thin(
-        until=min(checkpoints.steps(), default=0)
-    )  # they stay as long as a checkpoint that tells of them may be gone back to
+    # The best weights stay as long as a checkpoint that tells of them may be gone back to.
+    best.thin(until=min(checkpoints.steps(), default=0))
 
 
 def _resumed(
