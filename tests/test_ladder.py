@@ -33,6 +33,7 @@ LADDER = [
     "experiment",
     "stages",
     "seeds",
+    "shapes",
     "recipe",
     "planner",
     "jobs",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from understudy import artifact
+from understudy import artifact, shapes
 from understudy.artifact import Manifest
 from understudy.config import StageConfig
 from understudy.corpus.files import local_files
@@ -19,14 +18,8 @@ from understudy.corpus.pairs import SUFFIXES, read_pairs
 from understudy.corpus.shards import ShardsConfig
 from understudy.errors import RecipeError, nearest
 from understudy.evaluation.xnli import XnliConfig
-from understudy.model.adopt import AdoptConfig
 from understudy.model.encoder import EncoderConfig
-from understudy.model.folder import is_foreign, read_config
-from understudy.model.foreign import read_shape
-from understudy.model.presets import shape
 from understudy.recipe import Recipe
-from understudy.tokenizer import Tokenizer
-from understudy.tokenizer.train import TokenizerConfig
 from understudy.training.distill import DistillConfig, TeacherConfig
 from understudy.training.finetune import FinetuneConfig
 from understudy.training.footprint import CPU, GPUS, Device, Memory, Run, memory
@@ -131,8 +124,8 @@ def _works(recipe: Recipe, config: StageConfig, gpus: int) -> list[_Work]:
 
 
 def _masked(recipe: Recipe, config: MaskedConfig, gpus: int, turn: PretrainConfig | TeacherConfig) -> _Work:
-    model, teacher_name = _dropped(_encoder_of(recipe, config), config.dropout), getattr(turn, "use", None)
-    teacher = None if teacher_name is None else _teacher(recipe, teacher_name)
+    model, teacher_name = _dropped(shapes.begun(recipe.stage, config), config.dropout), getattr(turn, "use", None)
+    teacher = None if teacher_name is None else shapes.teacher(recipe.stage, teacher_name)
     cap = min(config.max_length or model.max_length, model.max_length)
     masked = round(config.mask_rate * config.batch_tokens)
     run = Run(
@@ -154,7 +147,7 @@ def _masked(recipe: Recipe, config: MaskedConfig, gpus: int, turn: PretrainConfi
 
 def _heard(recipe: Recipe, config: ListenConfig, gpus: int) -> _Work:
     """A teacher that every rank holds whole, each listening to batches of its own; the train split, for `valid` is small."""
-    model = _encoder(recipe, config.teacher)
+    model = shapes.encoder(recipe.stage, config.teacher)
     cap = min(config.max_length or model.max_length, model.max_length)
     masked = round(config.mask_rate * config.batch_tokens)
     whole = ParallelConfig(shard="none")
@@ -168,12 +161,12 @@ def _heard(recipe: Recipe, config: ListenConfig, gpus: int) -> _Work:
 
 def _fine_tuned(recipe: Recipe, config: FinetuneConfig | XnliConfig, gpus: int) -> _Work:
     """Utterances or pairs of sentences, of a usual length; what is tested or held out is not counted."""
-    model, teacher = _dropped(_encoder_of(recipe, config), config.dropout), None
+    model, teacher = _dropped(shapes.begun(recipe.stage, config), config.dropout), None
     length, beside = min(config.max_length or model.max_length, model.max_length, PAIR), 0
     if isinstance(config, FinetuneConfig):
         length = min(length, UTTERANCE)
         beside = (config.unlabelled_batch or config.batch) if config.unlabelled else 0
-        teacher = None if config.teacher is None else _encoder(recipe, config.teacher)
+        teacher = None if config.teacher is None else shapes.encoder(recipe.stage, config.teacher)
     frozen = isinstance(config, FinetuneConfig) and config.mode == "frozen"
     run = Run(
         tokens=-(-max(config.batch, beside) * length // gpus),
@@ -220,44 +213,9 @@ def _dropped(model: EncoderConfig, dropout: float | None) -> EncoderConfig:
     return model if dropout is None else model.model_copy(update={"dropout": dropout, "attention_dropout": dropout})
 
 
-def _encoder_of(recipe: Recipe, config: MaskedConfig | FinetuneConfig | XnliConfig) -> EncoderConfig:
-    """The shape of what a stage goes on from or begins anew."""
-    before = config.init if isinstance(config, MaskedConfig) else config.encoder
-    if before is not None or isinstance(config, XnliConfig):
-        return _encoder(recipe, str(before))
-    assert config.model is not None
-    assert config.tokenizer is not None
-    return shape(config.model, _vocab_size(recipe, config.tokenizer))
-
-
-def _encoder(recipe: Recipe, ref: str) -> EncoderConfig:
-    """The shape of the encoder that a stage will make or put heads on, or that an artifact holds."""
-    made = recipe.stage.get(ref)
-    if isinstance(made, AdoptConfig):
-        return read_shape(made.model, revision=made.revision)
-    if isinstance(made, MaskedConfig | FinetuneConfig):
-        return _encoder_of(recipe, made)
-    return read_shape(ref) if is_foreign(Path(ref)) else read_config(Path(ref))
-
-
-def _teacher(recipe: Recipe, ref: str) -> EncoderConfig | None:
-    """The shape of a teacher; None where what it says was written down, and nothing of it is held or computed."""
-    made = recipe.stage.get(ref)
-    manifest = artifact.peek(Path(ref)) if made is None else None
-    kept = isinstance(made, ListenConfig) or (manifest is not None and manifest.kind == "teachings")
-    return None if kept else _encoder(recipe, ref)
-
-
 def _manifest(recipe: Recipe, ref: str) -> Manifest | None:
     """What an input says of itself, where it is there already."""
     return artifact.peek(recipe.locate(ref))
-
-
-def _vocab_size(recipe: Recipe, ref: str) -> int:
-    made = recipe.stage.get(ref)
-    if isinstance(made, MaskedConfig | AdoptConfig):
-        return _encoder(recipe, ref).vocab_size
-    return made.vocab_size if isinstance(made, TokenizerConfig) else Tokenizer.load(artifact.open(Path(ref)).path).size
 
 
 def _length(recipe: Recipe, ref: str, cap: int) -> float:

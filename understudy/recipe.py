@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from understudy import artifact, seeds, stages
+from understudy import artifact, seeds, shapes, stages
 from understudy.artifact import Artifact, Manifest, Parent
 from understudy.config import MAX_SEED, Config, Ref, StageConfig, parse, refs
 from understudy.corpus.files import is_missing
@@ -137,6 +137,7 @@ def load(path: Path, overrides: Sequence[str] = (), *, more: Mapping[str, Mappin
         for ref in refs(config):
             recipe.check(ref, where=f"stage.{name}")
     _order(recipe)
+    shapes.check(recipe.stage)
     return recipe
 
 

@@ -15,6 +15,7 @@ from understudy.errors import ArtifactError, RecipeError, TrainingError
 from understudy.model.encoder import MaskedLM
 from understudy.model.folder import is_foreign, read_config
 from understudy.model.foreign import Teacher, load_foreign, read_shape
+from understudy.training.listen import ListenConfig
 from understudy.training.loop import Convergence, train
 from understudy.training.machine import Machine
 from understudy.training.masked import (
@@ -205,12 +206,12 @@ def _open_teacher(encoder: Artifact, *, parted: bool) -> tuple[Teacher, list[Fil
     return (load_foreign(encoder.path), []) if is_foreign(encoder.path) else open_model(encoder, parted=parted)
 
 
-def check_layers(layer_map: Sequence[int], *, student: int, teacher: int) -> None:
+def check_layers(layer_map: Sequence[int], *, student: int, teacher: int, where: str = "layer_map") -> None:
     """Raises RecipeError where the layer map names a layer that is not there, or maps too few or too many."""
     if len(layer_map) != student or not all(0 <= layer < teacher for layer in layer_map):
         raise RecipeError(
             "the layer map does not fit",
-            where="layer_map",
+            where=where,
             got=list(layer_map),
             wanted=f"{student} layers, one for each of the student's, each from 0 to {teacher - 1}",
         )
@@ -227,20 +228,26 @@ def check_heard(config: DistillConfig, student: MaskedLM, teachings: Artifact, s
             wanted=f"shards {shards.hash[:12]}… of {shards.path}",
             hint="Run the listen stage on the data that the student learns from",
         )
-    longest = config.max_length or min(student.config.max_length, heard.max_length)
-    asked = {
-        "hidden": (config.hidden, 0.0),
-        "temperature": (config.temperature, heard.temperature),
-        "mask_rate": (config.mask_rate, heard.mask_rate),
-        "whole_words": (config.whole_words, heard.whole_words),
-        "max_length": (min(longest, student.config.max_length), heard.max_length),
-    }
-    for key, (got, kept) in asked.items():
-        if got != kept:
+    check_kept(config, heard, student=student.config.max_length, longest=heard.max_length)
+
+
+def check_kept(
+    config: DistillConfig, heard: Heard | ListenConfig, *, student: int, longest: int, where: str | None = None
+) -> None:
+    """Raises RecipeError where a setting asks for what is not kept of a teacher.
+
+    Args:
+        student: its `max_length`. longest: pieces of a sequence that were heard. where: the stage.
+    """
+    kept = {"hidden": 0.0} | {key: getattr(heard, key) for key in ("temperature", "mask_rate", "whole_words")}
+    asked = {key: getattr(config, key) for key in kept}
+    kept["max_length"], asked["max_length"] = longest, min(config.max_length or longest, student)
+    for key, got in asked.items():
+        if got != kept[key]:
             raise RecipeError(
                 "what was kept of this teacher does not give that",
-                where=key,
+                where=key if where is None else f"{where}.{key}",
                 got=got,
-                wanted=f"{kept:g}" if key != "whole_words" else kept,
+                wanted=f"{kept[key]:g}" if key != "whole_words" else kept[key],
                 hint="Learn from the teacher itself" if key == "hidden" else "Change it, or listen again with this setting",
             )
