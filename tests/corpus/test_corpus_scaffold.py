@@ -277,3 +277,11 @@ def test_an_existing_recipe_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="exists already"):
         scaffold(tmp_path / "mine", tmp_path / "r.toml")
     assert (tmp_path / "r.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("languages", "words"), [(["en"], 8000), (["ar", "de", "en", "fr", "hi", "ta"], 12_000)])
+def test_the_vocabulary_grows_with_the_languages(languages: list[str], words: int, tmp_path: Path) -> None:
+    for lang in languages:
+        put(tmp_path / "data" / f"{lang}.txt", "wake me at six\n")
+    scaffold(tmp_path / "data", tmp_path / "mine.toml")
+    assert tomllib.loads((tmp_path / "mine.toml").read_text(encoding="utf-8"))["stage"]["tokenizer"]["vocab_size"] == words

@@ -16,6 +16,8 @@ from understudy.text.spoken import LANGUAGES
 
 __all__ = ["scaffold"]
 
+VOCABULARY, WORDS = 8000, 2000  # of a recipe at least, and for each language
+
 _MEASURED = ("dev", "test", "held")  # partitions that models may be scored on, the best for it first
 
 _NO_LABELS = "# No labelled utterances were found. With some, take the comment signs off what follows."
@@ -74,6 +76,8 @@ def _recipe(folder: Path, out: Path, found: list[Found]) -> str:
         name=name,
         found="\n".join(f"#   {f}" for f in found),
         languages=", ".join(languages) or "languages unknown",
+        vocab_size=max(VOCABULARY, WORDS * len(languages)),
+        words=f"{WORDS:,}",
         spoken_share="0.0" if unspoken else "0.7",
         spoken_all="0.0" if unspoken else "1.0",
         spoken_said=f"none is known for {', '.join(unspoken)}" if unspoken else "0 for typed input",
