@@ -9,6 +9,7 @@ import torch
 from helpers_training import tiny
 from torch import nn
 
+from understudy.training import optim
 from understudy.training.optim import Lamb, Muon, OptimConfig, build, orthogonalise, set_lr
 
 
@@ -68,7 +69,7 @@ def test_lambs_second_step_follows_the_formula() -> None:
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 24), (24, 8)])
 def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int, int]) -> None:
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
+    values = torch.linalg.svdvals(orthogonalise(torch.randn(3, *shape)))
     assert values.min() > 0.4
     assert values.max() < 1.4
 
@@ -117,8 +118,23 @@ def test_muon_orthogonalises_each_part_by_itself() -> None:
         weight.grad = gradient.clone()
         Muon([{"params": [weight], "orthogonal": True, "parts": parts}], lr=1.0, betas=(0.9, 0.98), eps=1e-8).step()
         moved.append(-weight.detach())
-    torch.testing.assert_close(moved[0] / 3**0.5, orthogonalise(gradient), rtol=1e-2, atol=1e-2)
-    torch.testing.assert_close(moved[1], torch.cat([orthogonalise(part) for part in gradient.chunk(3)]), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(moved[0] / 3**0.5, orthogonalise(gradient[None])[0], rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(moved[1], orthogonalise(torch.stack(gradient.chunk(3))).flatten(0, 1), rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("room", [1, 2 * 16 * 8, 1 << 22])  # matrices one by one, two and one, all at a time
+def test_muon_moves_each_matrix_as_if_it_were_alone(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optim, "BATCH", room)
+    torch.manual_seed(0)
+    weights = [nn.Parameter(torch.randn(shape)) for shape in [(16, 8), (8, 16), (16, 8), (16, 8)]]
+    before = [w.detach().clone() for w in weights]
+    for scale, w in enumerate(weights, 1):
+        w.grad = torch.randn_like(w) * scale
+    Muon([{"params": weights, "orthogonal": True}], lr=0.5, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.1).step()
+    for w, old in zip(weights, before, strict=True):
+        assert w.grad is not None
+        direction = orthogonalise(w.grad[None])[0] * max(1.0, w.shape[0] / w.shape[1]) ** 0.5
+        torch.testing.assert_close(w.detach(), old * (1 - 0.5 * 0.1) - 0.5 * direction, rtol=1e-2, atol=1e-2)
 
 
 def test_scales_go_by_the_longest_prefix() -> None:

@@ -7,7 +7,8 @@ the schedule's learning rate is multiplied: layer-wise rates and heads of their 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import torch
@@ -21,6 +22,8 @@ from understudy.training.precision import resolve
 __all__ = ["Lamb", "Muon", "OptimConfig", "build", "set_lr"]
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+BATCH = 1 << 22  # numbers that Muon orthogonalises at a time: small matrices alone leave a processor idle
 
 
 class OptimConfig(Config):
@@ -137,32 +140,47 @@ class Muon(torch.optim.Optimizer):
                 _adam(weights, weights, [_adam_state(self.state[w], w) for w in weights], group)
 
     def _orthogonal(self, group: Mapping[str, Any], weights: list[Tensor]) -> None:
-        for weight in weights:
-            state = self.state[weight]
-            if not state:
-                state["momentum"] = torch.zeros_like(weight)
-            assert weight.grad is not None
-            state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-            ahead = weight.grad.lerp(state["momentum"], group["momentum"])  # Nesterov
-            parts = ahead.chunk(group["parts"])
-            update = torch.cat([orthogonalise(p) * math.sqrt(max(1.0, p.shape[0] / p.shape[1])) for p in parts])
-            weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.add_(update, alpha=-group["lr"])
+        for alike in _batches(weights):
+            ahead = [part for weight in alike for part in self._ahead(weight, group["momentum"]).chunk(group["parts"])]
+            scale = math.sqrt(max(1.0, ahead[0].shape[0] / ahead[0].shape[1]))
+            updates = iter(orthogonalise(torch.stack(ahead)).unbind())
+            for weight in alike:
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(torch.cat(list(islice(updates, group["parts"]))), alpha=-group["lr"] * scale)
+
+    def _ahead(self, weight: Tensor, momentum: float) -> Tensor:
+        """The gradient with Nesterov's momentum, shaped like the weight."""
+        state = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        assert weight.grad is not None
+        state["momentum"].lerp_(weight.grad, 1 - momentum)
+        return weight.grad.lerp(state["momentum"], momentum)
 
 
-def orthogonalise(matrix: Tensor, *, iterations: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrix, roughly: singular values end between about 0.7 and 1.2.
+def _batches(weights: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Weights of one shape together, as many as BATCH numbers hold and one at least."""
+    by_shape: dict[torch.Size, list[Tensor]] = {}
+    for weight in weights:
+        by_shape.setdefault(weight.shape, []).append(weight)
+    for alike in by_shape.values():
+        size = max(1, BATCH // alike[0].numel())
+        yield from (alike[i : i + size] for i in range(0, len(alike), size))
+
+
+def orthogonalise(matrices: Tensor, *, iterations: int = 5) -> Tensor:
+    """The nearest (semi-)orthogonal matrix of each of [n, rows, columns], roughly: singular values end between about 0.7 and 1.2.
 
     Newton-Schulz iteration with Jordan's quintic (3.4445, -4.7750, 2.0315), in bf16 where the processor multiplies it.
     """
-    x = matrix / (matrix.norm() + 1e-7)
-    x = x.bfloat16() if resolve("auto", matrix.device) == "bf16" else x.float()
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x = x.bfloat16() if resolve("auto", matrices.device) == "bf16" else x.float()
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
     for _ in range(iterations):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    result: Tensor = (x.mT if tall else x).to(matrices.dtype)
     return result
 
 
