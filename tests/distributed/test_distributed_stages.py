@@ -167,7 +167,9 @@ def test_two_processes_fill_nouns_and_keep_encoders_as_one_does(
     torch.testing.assert_close(theirs[words], kept[words], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "atol"), [("lamb", 1e-5), ("muon", 5e-4)])  # Muon rounds to bf16, which makes the last bits larger
+@pytest.mark.parametrize(
+    ("name", "atol"), [("lamb", 1e-5), ("muon", 3e-3)]
+)  # Muon rounds to bf16, which makes the last bits larger
 def test_optimizers_measure_and_turn_whole_weights_on_two_processes(
     name: str, atol: float, workers: Workers, world: World, teacher: Artifact, tmp_path: Path
 ) -> None:
