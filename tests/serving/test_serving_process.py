@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -29,6 +30,7 @@ RELOADING = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 from understudy.runtime.session import Runtime
 from understudy.serving.measures import Measures
 from understudy.serving.models import Models
@@ -105,6 +107,20 @@ def test_a_server_that_is_ended_answers_what_it_accepted(runtime_dir: Path):
         assert process.wait(20) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/health")
+
+
+def test_who_keeps_a_leaving_server_waiting_is_told_so(runtime_dir: Path):
+    head = b"POST /v1/parse HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n"
+    with running("--model", runtime_dir, "linger_s=0", "drain_s=0") as (process, url):
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), timeout=20) as slow:
+            slow.sendall(head + b'{"text": ')  # and nothing more
+            _until(lambda: _metric(url, "understudy_requests_in_flight") == 2)
+            process.send_signal(signal.SIGTERM)
+            reply = slow.makefile("rb").read()
+        assert reply.startswith(b"HTTP/1.1 503 ")
+        assert b'"code": "leaving"' in reply
+        assert process.wait(20) == 0
 
 
 def test_a_new_model_takes_over_without_a_lost_request(runtime_dir: Path, nlu_dir: Path, tmp_path: Path):

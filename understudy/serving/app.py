@@ -35,7 +35,7 @@ from understudy.errors import DataError
 from understudy.interpretation import Interpretation
 from understudy.limits import available_cpus
 from understudy.runtime.session import Runtime
-from understudy.serving.batching import Batcher
+from understudy.serving.batching import Batcher, leaving
 from understudy.serving.conduct import Conductor
 from understudy.serving.gate import Admission, Gate, too_busy
 from understudy.serving.measures import Measured, Measures
@@ -248,6 +248,8 @@ def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
             return refuse(refusal)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody reads it; counted apart from errors of ours
+        except asyncio.CancelledError:  # the server goes and has waited as long as it may
+            return refuse(leaving())
 
     return answer
 

@@ -39,7 +39,7 @@ from understudy.serving.job import Job, Line, runs, work_of
 from understudy.serving.measures import Measures
 from understudy.serving.protocol import Refusal
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "leaving"]
 
 STRETCH_S = 0.02  # of a processor's time, after which a request's next texts stand in line again
 FIRST_PACE_S = 0.002  # for a text, until some were read
@@ -123,7 +123,7 @@ class Batcher:
         self.pending += not beside
         try:
             if not self._line_up(job):
-                raise _leaving()
+                raise leaving()
             return await job.future
         finally:
             timer.cancel()
@@ -199,7 +199,7 @@ class Batcher:
                     job.arrived, job.work = time.monotonic(), work_of(job.texts[len(job.encoded) :][:1])
                 if self._line_up(job, first=not cut):
                     break
-                failed = _leaving()
+                failed = leaving()
             if failed is None:
                 batch.append(job)
                 tokens += job.tokens
@@ -233,7 +233,7 @@ class Batcher:
 
     def _given_up(self, job: Job) -> Refusal | None:
         if self._closing:
-            return _leaving()
+            return leaving()
         if time.monotonic() >= job.deadline or job.future.done():
             return _too_late()
         if job.gone is not None and job.gone():
@@ -262,7 +262,8 @@ def _stand_back() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
-def _leaving() -> Refusal:
+def leaving() -> Refusal:
+    """What is said to a request that a server which ends can answer no more."""
     return Refusal(503, "leaving", "The server is going and answers no more", hint="Ask again: another may answer")
 
 
