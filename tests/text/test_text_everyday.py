@@ -95,9 +95,11 @@ NOTATION = [
     ("it", "l'8 marzo, dell'8 marzo, l'11 settembre, l'1 gennaio", "l'otto marzo dell'otto marzo l'undici settembre l'uno gennaio"),
     ("it", "dall'8 all'11 maggio, all'1:30, dopo l'1", "dall'otto all'undici maggio all'una e trenta minuti dopo l'una"),
     ("it", "l'80%, dell'85,5%, l'1%", "l'ottanta percento dell'ottantacinque virgola cinque percento l'uno percento"),
-    ("it", "l'11º posto, all'8° piano, nell'800, l'18, l'8.000", "l'undicesimo posto all'ottavo piano nell'ottocento l diciotto l ottomila"),
+    ("it", "l'11º posto, all'8° piano, nell'800, l'18, l'8.000", "l'undicesimo posto all'ottavo piano nell'ottocento l diciotto l'ottomila"),
     ("fr", "d'1 heure, d'1 h, d'1h30, d'1 mois, d'1 kg", "d'une heure d'une heure d'une heure trente d'un mois d'un kilogramme"),
-    ("fr", "l'11 novembre, d'1 million d'euros, qu'1 minute", "l onze novembre d un million d'euros qu'une minute"),
+    ("it", "più d'1,5 km, l'8:30, dell'8.000, grand'1", "più d'uno virgola cinque chilometri l'otto e trenta minuti dell'ottomila grand uno"),
+    ("fr", "d'1 %, plus d’1,5 km, d'1,50 €, d'11 ans", "d'un pour cent plus d'un virgule cinq kilomètre d'un euro cinquante centimes d onze ans"),
+    ("fr", "l'11 novembre, d'1 million d'euros, qu'1 minute", "l onze novembre d'un million d'euros qu'une minute"),
 ]  # fmt: skip
 QUOTIENTS = [
     ("en", "what is 100/4?", "what is one hundred divided by four"),

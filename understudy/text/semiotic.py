@@ -27,6 +27,7 @@ _RANGED = frozenset({
 })  # fmt: skip
 # No number that has a name, and nothing else that is one thing to say, is longer: its digits are read one by one.
 _LONGEST = 200
+_ELIDED = 10  # Characters that an elided word has at most, and one before it.
 _GROUP = re.compile(r"[(][?]P<[a-z_]+>")
 _RUN = re.compile(r"\w+|.", re.DOTALL)
 # Where a class can begin: at a letter that begins a word, or at a digit or sign. Two quick looks spare most positions of a text.
@@ -104,8 +105,17 @@ class Reader:
             if ranged:
                 yield last[1], start, self.locale.to
             end, spoken = self.locale.joined(prepared, start, end, name, spoken, ranged=ranged)
-            yield start, end, spoken
+            begin = self._elided(prepared, position, start, spoken)
+            yield begin, end, prepared[begin:start] + spoken
             position, last = end, (start, end, name)
+
+    def _elided(self, prepared: str, position: int, start: int, spoken: str) -> int:
+        """Where the word before a reading begins that is one with it, as "d'" of "d'1 %"; else where the reading begins."""
+        elided = self.locale.elided
+        if elided is None or prepared[start - 1 : start] != "'" or not spoken.startswith(self.locale.elided_before):
+            return start
+        m = elided.search(prepared, max(position, start - _ELIDED), start)
+        return start if m is None else m.start()
 
     def _read(self, name: str, prepared: str, text: str, start: int) -> tuple[int, str, str] | None:
         pattern = self._detail.get(name)

@@ -90,6 +90,8 @@ class Locale:
     roman_after: ClassVar[str] = ""
     called: ClassVar[str] = ""  # Plain words that a rule of the language reads.
     centuries: ClassVar[frozenset[str]] = frozenset()  # After these a Roman numeral may be in small letters.
+    elided: ClassVar[re.Pattern[str] | None] = None  # Words that are one with a reading behind them: "d'" and "un".
+    elided_before: ClassVar[tuple[str, ...]] = ()  # What such a reading begins with.
     articles: ClassVar[tuple[str, ...]] = ()  # After these the degree sign is that of an ordinal.
     said_so: ClassVar[frozenset[tuple[int, int]]] = frozenset()  # No fractions: round the clock is (24, 7).
     by: ClassVar[str] = ""  # The x between two numbers, where it is said in another way than the sign of times.

@@ -126,6 +126,8 @@ class French(Locale):
     hour_letter = True
     ordinal_pattern = r"(?<![\w,])(?P<n>\d{1,3}(?: \d{3})+|\d+)(?P<mark>(?:ère|ere|er|re|ème|eme|ième|nde|nd|e|ᵉʳ|ʳᵉ|ᵉ|ᵈᵉ|ᵈ)(?:s|ˢ)?(?!\w)|°(?!\s?[ckf\d]))"
     roman_after = "|".join([_PARTS, *_KINGS])
+    elided = re.compile(r"(?<!\w)(?:d|qu|jusqu|lorsqu|puisqu)'\Z")
+    elided_before = ("un",)  # Neither "onze" nor "huit".
 
     def extra_rules(self) -> list[Rule]:
         months = "|".join(sorted(self.months[0], key=len, reverse=True))

@@ -33,18 +33,13 @@ def _dotted_time(m: Match[str], text: str, locale: Locale) -> str | None:
     return locale.time(int(m["h"]), int(m["m"]), None, "")
 
 
-def _elision(m: Match[str], text: str, locale: Locale) -> str | None:
-    """ "all'1" is one o'clock, "dall'8" eight, "l'11º" the eleventh; they are one word with the number."""
-    n = int(m["n"])
-    if m["mark"]:
-        words = locale.ordinal(n, m["mark"]) or ""
-    elif m["minute"]:
-        words = locale.time(n, int(m["minute"]), None, "")
-    elif m["decimals"]:
-        words = locale.decimal_words(m["n"], m["decimals"])
+def _one_oclock(m: Match[str], text: str, locale: Locale) -> str | None:
+    """ "all'1" and "dall'1:30": hours are feminine, and one word with the article; "l'1 gennaio" is no hour."""
+    if m["m"] is not None:
+        words = locale.time(1, int(m["m"]), None, "")
     else:
-        words = "una" if n == 1 and m["counted"] is None else locale.cardinal(n)
-    return f"{m['a']}'{words}" if words[:1] in ("u", "o") else None
+        words = "una" if m["day"] is None else "uno"
+    return f"{m['a']}'{words}"
 
 
 def _lettered(m: Match[str], text: str, locale: Locale) -> str | None:
@@ -148,6 +143,8 @@ class Italian(Locale):
     time_suffixes = r"a\. ?m\.?|p\. ?m\.?|am|pm"
     hour_letter = True
     ordinal_pattern = r"(?<![\w,])(?P<n>\d{1,3}(?:\.\d{3})+|\d+)(?P<mark>[ºª]|°(?!\s?[ckf\d]))"
+    elided = re.compile(r"(?<!\w)(?:l|d|all|dall|dell|nell|sull)'\Z")
+    elided_before = ("u", "o")
     roman_after = "|".join(["secolo|capitolo|volume|libro|canto|atto|articolo|titolo|parte|guerra mondiale", *_KINGS])
 
     def extra_rules(self) -> list[Rule]:
@@ -159,10 +156,9 @@ class Italian(Locale):
                 lambda m, text, locale: f"un'{m['noun']}",
             ),
             Rule(
-                "elision",
-                r"(?P<a>l|all|dall|dell|nell|sull)'(?P<n>1|11|8\d{0,2})(?:(?P<mark>[º°ª])(?! ?[cf](?!\w))|:(?P<minute>[0-5]\d)|,(?P<decimals>\d{1,3}))?"
-                rf"(?![\w/°-]|[.,:]\d)(?P<counted>(?= ?%| (?:{months})(?!\w)))?",
-                _elision,
+                "oneoclock",
+                rf"(?P<a>l|all|dall|dell|nell|sull)'1(?::(?P<m>[0-5]\d))?(?![\w/°º-]|[.,:]\d| ?%)(?P<day>(?= (?:{months})(?!\w)))?",
+                _one_oclock,
                 "letter",
             ),
             Rule(
