@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ def row(**changes: object) -> bytes:
         "annot_utt": "wake me",
     }
     return json.dumps(whole | changes).encode() + b"\n"
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert understudy("--version").stdout.decode() == f"understudy {version('understudy')}\n"
 
 
 def test_a_good_file_makes_an_artifact(tmp_path: Path) -> None:

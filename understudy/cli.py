@@ -71,8 +71,19 @@ def main() -> None:
         sys.exit(1)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from understudy import __version__
+
+        typer.echo(f"understudy {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _logging(quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False) -> None:
+def _logging(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
     logging.basicConfig(level="WARNING" if quiet else "INFO", handlers=[LogHandler()])
     for noisy in ("httpx", "daft", "tracing", "torch", "onnxscript", "onnx_ir", "fontTools", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
