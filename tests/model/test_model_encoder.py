@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from understudy.model import encoder as encoder_module
+from understudy.model import layout
 from understudy.model.encoder import EncoderConfig, Layout, MaskedLM, initialise
+from understudy.model.heads import NLU
 
 CONFIG = EncoderConfig(layers=3, hidden=32, ffn=48, heads=4, vocab_size=50, max_length=24)
 LENGTHS = [5, 1, 9, 3]
@@ -88,6 +91,34 @@ def test_mean_and_first_are_of_each_sequence(lengths: list[int]) -> None:
     parts = x_TD.split(lengths)
     torch.testing.assert_close(layout.mean(x_TD), torch.stack([part.mean(0) for part in parts]))
     assert layout.first(x_TD).equal(torch.stack([part[0] for part in parts]))
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(30, 33))
+def test_a_filled_layout_has_even_sizes_and_its_own_sequences_first(lengths: list[int], longest: int) -> None:
+    own = Layout.packed(lengths)
+    filled = own.filled(longest)
+    assert filled.bounds_B1 is not None
+    every = filled.bounds_B1.diff().tolist()
+    assert every[: len(lengths)] == lengths
+    assert sum(every) % layout.EVEN_T == len(every) % layout.EVEN_B == 0
+    assert max(every) == min(longest, max(lengths) + -max(lengths) % layout.EVEN_L)
+    assert filled.filled(longest) is filled
+
+
+@pytest.mark.parametrize("heads", ["mlm", "nlu"])
+def test_what_fills_a_batch_moves_nothing(heads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = model()
+    whole = encoder if heads == "mlm" else NLU(encoder.encoder, 3, 5, generator=torch.Generator().manual_seed(0)).eval()
+    found = []
+    for fills in (False, True):
+        for module in (layout, encoder_module):
+            monkeypatch.setattr(module, "compiles_shapes", lambda x, fills=fills: fills)
+        whole.zero_grad()
+        outputs = whole(ids(sum(LENGTHS)), Layout.packed(LENGTHS))
+        outputs = [outputs] if heads == "mlm" else list(outputs[:2])
+        sum(out.square().sum() for out in outputs).backward()
+        found.append((outputs, {name: w.grad for name, w in whole.named_parameters() if w.grad is not None}))
+    torch.testing.assert_close(found[1], found[0])
 
 
 @pytest.mark.parametrize("lengths", [[], [3, 0], [-1], [[1, 2]]])

@@ -9,12 +9,21 @@ import pytest
 import torch
 from helpers_training import World, write_labels, write_shards, write_tokenizer
 
+from understudy.model import layout
+
 
 @pytest.fixture(autouse=True)
 def _calm() -> None:
     """Each test starts from the same random state and takes one thread: models are tiny."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture(params=[False, True], ids=["rows as they are", "rows filled up"])
+def rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with rows added to what is multiplied, as where products are compiled for their shape."""
+    monkeypatch.setattr(layout, "compiles_shapes", lambda x: request.param)
+    monkeypatch.setattr(layout, "EVEN_T", 4)
 
 
 @pytest.fixture

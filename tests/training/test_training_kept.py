@@ -12,6 +12,8 @@ from torch import Tensor
 from understudy.training.kept import Kept, keep, kept_cross_entropy
 from understudy.training.losses import Decoder, mixed_cross_entropy
 
+pytestmark = pytest.mark.usefixtures("rows")
+
 M, D, E, V = 7, 5, 3, 11
 TARGETS = torch.tensor([0, 10, 3, 3, 7, 1, 9])
 

@@ -13,6 +13,8 @@ from torch.utils._pytree import tree_leaves
 from understudy.training import losses
 from understudy.training.losses import Decoder, Part, label_cross_entropy, mixed_cross_entropy
 
+pytestmark = pytest.mark.usefixtures("rows")
+
 M, D, E, V = 7, 5, 3, 11
 CHUNKS = [1, 3, 100]
 

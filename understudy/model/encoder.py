@@ -30,7 +30,7 @@ from torch.nn.attention.varlen import varlen_attn
 
 from understudy.config import Config
 from understudy.model.dropout import Dropout, dropout
-from understudy.model.layout import Layout
+from understudy.model.layout import Layout, compiles_shapes, even
 
 __all__ = ["Encoder", "EncoderConfig", "Layout", "MaskedHead", "MaskedLM", "initialise"]
 
@@ -175,14 +175,18 @@ class Encoder(nn.Module):
         """
         if not torch.compiler.is_compiling() and layout.cells_BL.shape[1] > self.config.max_length:
             raise ValueError(f"a sequence of {layout.cells_BL.shape[1]} tokens; max_length is {self.config.max_length}")
+        T = len(ids_T)
+        if layout.bounds_B1 is not None and compiles_shapes(self.words.weight):
+            layout = layout.filled(self.config.max_length)
+            ids_T = F.pad(ids_T, (0, len(layout.positions_T) - T))
         h_TD = self.words(ids_T) + self.positions(layout.positions_T + POSITION_OFFSET) + self.token_type.weight
         h_TD = self.dropout(self.embedding_norm(h_TD))
         outputs = []
         for block in self.blocks:
             h_TD = block(h_TD, layout)
             if hidden:  # else, where nothing is learned, no block's output outlives the next block
-                outputs.append(h_TD)
-        h_TD = self.final_norm(h_TD)
+                outputs.append(h_TD[:T])
+        h_TD = self.final_norm(h_TD)[:T]
         return (h_TD, outputs) if hidden else h_TD
 
 
@@ -197,7 +201,7 @@ class MaskedHead(nn.Module):
 
     def features(self, h_MD: Tensor) -> Tensor:
         """What the output projection reads (M, D); the product with V columns is left to the loss, which does it in chunks."""
-        return self.norm(F.gelu(self.dense(h_MD)))  # type: ignore[no-any-return]
+        return self.norm(F.gelu(self.dense(even(h_MD))))[: len(h_MD)]  # type: ignore[no-any-return]
 
 
 class MaskedLM(nn.Module):

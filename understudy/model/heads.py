@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from understudy.model.dropout import Dropout
 from understudy.model.encoder import Layout, initialise
 from understudy.model.foreign import Body
+from understudy.model.layout import even
 
 __all__ = ["NLU", "Classifier", "Logits", "Pooling"]
 
@@ -71,7 +72,7 @@ class NLU(nn.Module):
         """
         h_TD = self.encoder(ids_T, layout)
         h_BD = layout.mean(h_TD) if self.pooling == "mean" else layout.first(h_TD)
-        logits = Logits(self.heads["intent"](h_BD), self.heads["slots"](h_TD))
+        logits = Logits(self.heads["intent"](h_BD), self.heads["slots"](even(h_TD))[: len(h_TD)])
         return logits._replace(domains_BC=self.heads["domain"](h_BD)) if self.domains else logits
 
 

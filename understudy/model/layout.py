@@ -3,6 +3,9 @@
 Everything of an encoder but attention runs on T packed tokens. Attention without variable-length kernels needs a grid
 (B, L); both ways there and back are gathers, forward and backward, because every token fills one cell.
 
+On a CPU oneDNN compiles a kernel for every shape of a product in half precision, which takes longer than most products of a small
+encoder. Batches of text never repeat their shapes by themselves; `Layout.filled` and `even` fill them up to shapes that recur.
+
 Shape legend: B sequences, L longest sequence, T packed tokens, N = B L cells, D width, X any further axes.
 """
 
@@ -17,7 +20,21 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "compiles_shapes", "even"]
+
+EVEN_T, EVEN_B, EVEN_L = 64, 16, 4  # multiples of tokens, sequences and longest sequence
+
+
+def compiles_shapes(x: Tensor) -> bool:
+    """Whether a product with `x` is compiled for its shape."""
+    half = x.dtype in (torch.bfloat16, torch.float16) or torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and half and not torch.compiler.is_compiling()
+
+
+def even(x_TX: Tensor) -> Tensor:
+    """`x_TX`; where products are compiled for their shape, with zeros behind up to a multiple of EVEN_T rows."""
+    missing = -len(x_TX) % EVEN_T
+    return F.pad(x_TX, (*(0, 0) * (x_TX.ndim - 1), 0, missing)) if missing and compiles_shapes(x_TX) else x_TX
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +86,29 @@ class Layout:
         cells_BL = torch.arange(B * L, device=attention_mask_BL.device).view(B, L)
         positions_T = torch.arange(L, device=attention_mask_BL.device).expand(B, L).reshape(-1)
         return Layout(positions_T, cells_BL.flatten() // L, cells_BL, None, attention_mask_BL.bool(), None)
+
+    def filled(self, longest: int) -> Layout:
+        """This layout of packed tokens, with sequences of nothing behind its own up to even numbers of tokens and sequences.
+
+        longest: tokens that a sequence may have at most; below that the longest has an even number, too.
+        """
+        assert self.bounds_B1 is not None
+        lengths = self.bounds_B1.diff().tolist()
+        T, B, L = sum(lengths), len(lengths), max(lengths)
+        most = min(L + -L % EVEN_L, longest)
+        if T % EVEN_T == B % EVEN_B == most - L == 0:
+            return self
+        least = [most] if most > L else [1]  # what the added sequences have at least
+        while True:
+            least += [1] * (-(B + len(least)) % EVEN_B)
+            rest = -(T + sum(least)) % EVEN_T
+            if rest <= sum(most - n for n in least):
+                break
+            least.append(1)
+        for i, n in enumerate(least):
+            more = min(rest, most - n)
+            least[i], rest = n + more, rest - more
+        return Layout.packed([*lengths, *least])
 
     def to(self, device: torch.device | str) -> Layout:
         """The same layout on `device`; the copy does not block where memory is pinned."""

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from understudy.model.layout import even
 from understudy.training.kept import Kept, kept_cross_entropy
 
 __all__ = [
@@ -121,9 +123,14 @@ class _Vocabulary(torch.autograd.Function):
         device = features_MD.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight_VD.dtype
         with torch.autocast(device, enabled=False):
-            features, weight, bias = features_MD.to(dtype), weight_VD.to(dtype), bias_V.to(dtype)
+            features, weight, bias = even(features_MD.to(dtype)), weight_VD.to(dtype), bias_V.to(dtype)
+            M, added = len(features_MD), (0, len(features) - len(features_MD))
+            targets_M = F.pad(targets_M, added) if targets_M is not None else None
             if isinstance(teacher, Decoder):
                 teacher = Decoder(*(t.detach().to(dtype) for t in teacher))
+                teacher = teacher._replace(features_MD=even(teacher.features_MD))
+            elif teacher is not None:
+                teacher = Kept(*(F.pad(t, (0, 0, *added)) for t in teacher))
             wide = torch.promote_types(dtype, torch.float32)  # of sums, softmaxes and gradients of weights
             hard_M, soft_M = features.new_zeros(2, len(features), dtype=wide)
             grads = _Gradients(features, weight, wide) if settings.grad else None
@@ -134,7 +141,9 @@ class _Vocabulary(torch.autograd.Function):
                 targets_C = targets_M[at] if targets_M is not None else None
                 hard_M[at], soft_M[at], grad_CV = _chunk(student_CV, theirs, targets_C, settings)
                 if grads is not None:
+                    grad_CV[max(0, M - start) :] = 0  # of rows that were added
                     grads.add(at, grad_CV)
+            hard_M, soft_M = hard_M[:M], soft_M[:M]
             total = settings.hard_weight * hard_M.sum() + settings.soft_weight * soft_M.sum()
         ctx.grads = None if grads is None else grads.of((features_MD, weight_VD, bias_V))
         ctx.mark_non_differentiable(hard_M, soft_M)
@@ -180,7 +189,7 @@ class _Gradients:
         """In the precision of the inputs; zeros where there was no position at all."""
         if self._of_weight_VD is None:
             return tuple(torch.zeros_like(t) for t in inputs)
-        found = torch.cat(self._of_features), self._of_weight_VD, self._of_bias_V
+        found = torch.cat(self._of_features)[: len(inputs[0])], self._of_weight_VD, self._of_bias_V
         return tuple(g.to(t.dtype) for g, t in zip(found, inputs, strict=True))
 
 
