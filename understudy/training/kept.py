@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Kept", "keep", "kept_cross_entropy"]
+__all__ = ["Kept", "keep"]
 
 
 class Kept(NamedTuple):
@@ -42,10 +42,3 @@ def keep(logits_CV: Tensor, draws_C: Tensor, *, k: int, samples: int) -> tuple[T
     at_CS = (draws_C.to(logits_CV)[:, None] + torch.arange(samples, device=logits_CV.device)) * (others_C1 / samples)
     sampled_CS = torch.searchsorted(up_to_CV, at_CS, right=True).clamp_max_(logits_CV.shape[1] - 1)
     return torch.cat((ids_Ck, sampled_CS), 1), torch.cat((top_Ck - lse_C1, others_C1.log_()), 1)
-
-
-def kept_cross_entropy(logits_CV: Tensor, wanted: Kept, *, grad: bool) -> tuple[Tensor, Tensor | None]:
-    """Cross-entropy (C) of the softmax of `logits_CV` against what was kept and, with `grad`, its gradient (C, V) by them."""
-    lse_C1 = logits_CV.logsumexp(1, keepdim=True)
-    loss_C = (wanted.mass_MK * (lse_C1 - logits_CV.gather(1, wanted.ids_MK))).sum(1)
-    return loss_C, (logits_CV - lse_C1).exp_().scatter_add_(1, wanted.ids_MK, -wanted.mass_MK) if grad else None

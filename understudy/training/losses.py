@@ -1,8 +1,8 @@
 """Losses as sums over their targets, so that they can be divided once by the count of a whole update.
 
 The softmax over the vocabulary runs at masked positions only, and over a few of those at a time: the logits of one chunk
-are made, turned into their own gradient in place, multiplied into the gradients of features and weights, and dropped. No
-more than one chunk of logits ever lives, forward or backward, and nothing is computed twice. At a vocabulary of 150,000
+are made, turned into their own gradient, multiplied into the gradients of features and weights, and dropped. No more than
+one chunk of them ever lives, forward or backward, and nothing is computed twice. At a vocabulary of 150,000
 this head would be 87 % of a 17M student's FLOPs were it run on every token.
 
 Shapes: M masked positions, D width of the student, E width of the teacher, V vocabulary, C positions of one chunk.
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from understudy.model.layout import even
-from understudy.training.kept import Kept, kept_cross_entropy
+from understudy.training.kept import Kept
 
 __all__ = [
     "Decoder",
@@ -140,7 +140,7 @@ class _Vocabulary(torch.autograd.Function):
                 theirs = _theirs(teacher, at, wide)
                 targets_C = targets_M[at] if targets_M is not None else None
                 hard_M[at], soft_M[at], grad_CV = _chunk(student_CV, theirs, targets_C, settings)
-                if grads is not None:
+                if grads is not None and grad_CV is not None:
                     grad_CV[max(0, M - start) :] = 0  # of rows that were added
                     grads.add(at, grad_CV)
             hard_M, soft_M = hard_M[:M], soft_M[:M]
@@ -202,33 +202,38 @@ def _theirs(teacher: Decoder | Kept | None, at: slice, wide: torch.dtype) -> Ten
 
 def _chunk(
     student_CV: Tensor, theirs: Tensor | Kept | None, targets_C: Tensor | None, settings: _Settings
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Hard and soft losses of some positions and the gradient of the weighted sum with respect to the student's logits."""
-    hard_C = soft_C = student_CV.new_zeros(len(student_CV))
-    grad_CV: Tensor | None = None
-    if theirs is not None:
-        t = settings.temperature
-        scaled_CV = student_CV / t if t != 1.0 else student_CV
-        if isinstance(theirs, Kept):
-            soft_C, grad_CV = kept_cross_entropy(scaled_CV, theirs, grad=settings.grad)
-        else:
-            logp_CV = scaled_CV - scaled_CV.logsumexp(1, keepdim=True)
-            wanted_CV = torch.softmax(theirs / t if t != 1.0 else theirs, 1)
-            soft_C = -(wanted_CV * logp_CV).sum(1)
-            grad_CV = logp_CV.exp_() - wanted_CV if settings.grad else None
-        if grad_CV is not None:
-            grad_CV.mul_(settings.soft_weight / t)
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Hard and soft losses of some positions and the gradient of the weighted sum with respect to the student's logits.
+
+    Both gradients are a softmax less what was wanted of it; at a temperature of one they share it.
+    """
+    t = settings.temperature
+    hard = settings.hard_weight if targets_C is not None else 0.0
+    soft = settings.soft_weight / t if theirs is not None else 0.0
+    logp_CV = torch.log_softmax(student_CV, 1)
+    warm_CV = logp_CV if theirs is None or t == 1.0 else torch.log_softmax(student_CV / t, 1)
+    hard_C = soft_C = logp_CV.new_zeros(len(logp_CV))
     if targets_C is not None:
-        at_C1 = targets_C.unsqueeze(1)
-        lse_C1 = student_CV.logsumexp(1, keepdim=True)
-        hard_C = (lse_C1 - student_CV.gather(1, at_C1)).squeeze(1)
-        if settings.grad:
-            hard_CV = student_CV.sub_(lse_C1).exp_()
-            hard_CV.scatter_add_(1, at_C1, hard_CV.new_full(at_C1.shape, -1.0))
-            if settings.hard_weight != 1.0:
-                hard_CV.mul_(settings.hard_weight)
-            grad_CV = hard_CV if grad_CV is None else grad_CV.add_(hard_CV)
-    return hard_C, soft_C, student_CV if grad_CV is None else grad_CV
+        hard_C = -logp_CV.gather(1, targets_C[:, None]).squeeze(1)
+    if isinstance(theirs, Kept):
+        soft_C = -(theirs.mass_MK * warm_CV.gather(1, theirs.ids_MK)).sum(1)
+    elif theirs is not None:
+        theirs = torch.softmax(theirs / t if t != 1.0 else theirs, 1)
+        soft_C = -torch.linalg.vecdot(theirs, warm_CV)
+    if not settings.grad:
+        return hard_C, soft_C, None
+    grad_CV, weight = logp_CV.exp_(), hard + soft if warm_CV is logp_CV else hard
+    if weight != 1.0:
+        grad_CV.mul_(weight)
+    if warm_CV is not logp_CV:
+        grad_CV.add_(warm_CV.exp_(), alpha=soft)
+    if targets_C is not None:
+        grad_CV.scatter_add_(1, targets_C[:, None], grad_CV.new_full((len(grad_CV), 1), -hard))
+    if isinstance(theirs, Kept):
+        grad_CV.scatter_add_(1, theirs.ids_MK, theirs.mass_MK * -soft)
+    elif theirs is not None:
+        grad_CV.sub_(theirs, alpha=soft)
+    return hard_C, soft_C, grad_CV
 
 
 def label_cross_entropy(
