@@ -30,7 +30,7 @@ from torch.nn.attention.varlen import varlen_attn
 
 from understudy.config import Config
 from understudy.model.dropout import Dropout, dropout
-from understudy.model.layout import Layout, compiles_shapes, even
+from understudy.model.layout import Layout, even
 
 __all__ = ["Encoder", "EncoderConfig", "Layout", "MaskedHead", "MaskedLM", "initialise"]
 
@@ -176,9 +176,9 @@ class Encoder(nn.Module):
         if not torch.compiler.is_compiling() and layout.cells_BL.shape[1] > self.config.max_length:
             raise ValueError(f"a sequence of {layout.cells_BL.shape[1]} tokens; max_length is {self.config.max_length}")
         T = len(ids_T)
-        if layout.bounds_B1 is not None and compiles_shapes(self.words.weight):
-            layout = layout.filled(self.config.max_length)
-            ids_T = F.pad(ids_T, (0, len(layout.positions_T) - T))
+        layout = layout.filled(self.words.weight, self.config.max_length)
+        if (added := len(layout.positions_T) - T) > 0:
+            ids_T = F.pad(ids_T, (0, added))
         h_TD = self.words(ids_T) + self.positions(layout.positions_T + POSITION_OFFSET) + self.token_type.weight
         h_TD = self.dropout(self.embedding_norm(h_TD))
         outputs = []

@@ -87,12 +87,14 @@ class Layout:
         positions_T = torch.arange(L, device=attention_mask_BL.device).expand(B, L).reshape(-1)
         return Layout(positions_T, cells_BL.flatten() // L, cells_BL, None, attention_mask_BL.bool(), None)
 
-    def filled(self, longest: int) -> Layout:
-        """This layout of packed tokens, with sequences of nothing behind its own up to even numbers of tokens and sequences.
+    def filled(self, weight: Tensor, longest: int) -> Layout:
+        """This layout; where products with `weight` are compiled for their shape, with sequences of nothing behind its own up to even
+        numbers of tokens and sequences.
 
         longest: tokens that a sequence may have at most; below that the longest has an even number, too.
         """
-        assert self.bounds_B1 is not None
+        if self.bounds_B1 is None or not compiles_shapes(weight):
+            return self
         lengths = self.bounds_B1.diff().tolist()
         T, B, L = sum(lengths), len(lengths), max(lengths)
         most = min(L + -L % EVEN_L, longest)
