@@ -2,7 +2,7 @@
 
 The softmax over the vocabulary runs at masked positions only, and over a few of those at a time: the logits of one chunk
 are made, turned into their own gradient, multiplied into the gradients of features and weights, and dropped. No more than
-one chunk of them ever lives, forward or backward, and nothing is computed twice. At a vocabulary of 150,000
+one chunk of them, with its softmax, ever lives, forward or backward, and nothing is computed twice. At a vocabulary of 150,000
 this head would be 87 % of a 17M student's FLOPs were it run on every token.
 
 Shapes: M masked positions, D width of the student, E width of the teacher, V vocabulary, C positions of one chunk.

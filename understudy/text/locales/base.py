@@ -17,7 +17,6 @@ from understudy.text.locales.parts import Amount, Money
 
 __all__ = ["Amount", "Locale", "Money", "Rule"]
 
-
 _BY = re.compile(r"\dx$")
 # Symbols that may stand behind a time or a date as well, or are words.
 _NO_MEASURES = frozenset({"h", "hr", "hrs", "a", "v", "n", "w", "j", "k", "d", "q", "s", "t"})
